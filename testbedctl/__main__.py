@@ -1,0 +1,5 @@
+"""``python -m testbedctl``."""
+
+from testbedctl.cli.main import main
+
+main()
