@@ -9,9 +9,10 @@
     │   ├── Busy                      exit 4   another process holds the lock
     │   └── Foreign                   exit 4   something that is not ours stands in the way
     ├── RunFailed                     exit 5   failed at run time; what was begun is undone
-    └── CleanupIncomplete             exit 6   something of ours is left behind
+    ├── CleanupIncomplete             exit 6   something of ours is left behind
+    └── Interrupted                   exit 130 Ctrl-C, or a termination; what was begun is undone
 
-Exit code 130 stands for an interruption (``KeyboardInterrupt``), 0 for success.
+Exit code 0 stands for success.
 """
 
 from __future__ import annotations
@@ -122,3 +123,10 @@ class CleanupIncomplete(TestbedError):
 
     exit_code = 6
     code = "cleanup-incomplete"
+
+
+class Interrupted(TestbedError):
+    """Stopped from outside."""
+
+    exit_code = 130
+    code = "interrupted"

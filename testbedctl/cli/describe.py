@@ -1,9 +1,169 @@
-"""Commands of the group ``describe``."""
+"""Commands that describe a lab without touching it: validate, graph, init, schema."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
 import typer
+
+from testbedctl.cli.options import Json, Spec
+from testbedctl.cli.output import emit_json, out
+from testbedctl.errors import InvalidFile, Place, UsageError
+
+if TYPE_CHECKING:
+    from testbedctl.spec.profile import Profile
+    from testbedctl.spec.testbed import Testbed
+
+
+class GraphFormat(StrEnum):
+    """What ``graph`` can draw."""
+
+    MERMAID = "mermaid"
+    DOT = "dot"
+    SVG = "svg"
+
+
+class SchemaKind(StrEnum):
+    """The kinds of file that have a JSON Schema."""
+
+    TESTBED = "testbed"
+    PROFILE = "profile"
 
 
 def register(app: typer.Typer) -> None:
     """Add this group's commands to the application."""
+    for command in (validate, graph, init, schema):
+        app.command()(command)
+
+
+def validate(
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE...", help="Testbed files and stress profiles.", show_default=False),
+    ],
+    json: Json = False,
+) -> None:
+    """Check testbed files and stress profiles; every error is shown with its line and column."""
+    results = [_checked(file) for file in files]
+    if json:
+        emit_json({"ok": all(r["ok"] for r in results), "files": results})
+        if not all(r["ok"] for r in results):
+            raise typer.Exit(InvalidFile.exit_code)
+        return
+    for result in results:
+        if result["ok"]:
+            out().print(
+                f"ok  {result['file']}  {result['kind']} {result['name']}", markup=False, soft_wrap=True
+            )
+    wrong = [result for result in results if not result["ok"]]
+    if wrong:
+        raise InvalidFile(
+            wrong[0]["message"]
+            if len(results) == 1
+            else f"{len(wrong)} of {len(results)} files cannot be used",
+            places=[Place(**place) for result in wrong for place in result["places"]],
+            hint=wrong[0]["hint"]
+            if len(wrong) == 1
+            else "`testbedctl schema testbed|profile` prints what is allowed",
+        )
+
+
+def graph(
+    spec: Spec = "slice-sharing",
+    graph_format: Annotated[
+        GraphFormat,
+        typer.Option(
+            "--format", envvar="TESTBEDCTL_GRAPH_FORMAT", help="Text for Mermaid or Graphviz, or a picture."
+        ),
+    ] = GraphFormat.MERMAID,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            envvar="TESTBEDCTL_GRAPH_OUTPUT",
+            metavar="FILE",
+            help="Write to FILE.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Draw a testbed: its services, domains and links."""
+    from testbedctl.spec.graph import dot, mermaid, svg
+    from testbedctl.spec.loader import load_testbed
+
+    draw = {GraphFormat.MERMAID: mermaid, GraphFormat.DOT: dot, GraphFormat.SVG: svg}[graph_format]
+    text = draw(load_testbed(spec))
+    if output is None:
+        typer.echo(text, nl=False)
+    else:
+        _write(output, text)
+
+
+def init(
+    directory: Annotated[
+        Path, typer.Argument(metavar="[DIR]", envvar="TESTBEDCTL_INIT_DIR", help="Where the files go.")
+    ] = Path(),
+    json: Json = False,
+) -> None:
+    """Write an editable testbed, a stress profile and their schemas; no file is overwritten."""
+    from testbedctl.spec.starter import starter_files
+
+    files = {directory / name: text for name, text in starter_files().items()}
+    present = [str(path) for path in files if path.exists() or path.is_symlink()]
+    if present:
+        raise UsageError(
+            f"already there: {', '.join(present)}; nothing was written",
+            hint="move these files away, or give another directory: `testbedctl init DIR`",
+        )
+    for path, text in files.items():
+        _write(path, text, new=True)
+    if json:
+        emit_json({"written": [str(path) for path in files]})
+        return
+    for path in files:
+        out().print(str(path), markup=False, soft_wrap=True)
+
+
+def schema(
+    kind: Annotated[SchemaKind, typer.Argument(help="The kind of file.", show_default=False)],
+    json: Json = False,  # noqa: ARG001 - a schema is one JSON document anyway; errors must become one too
+) -> None:
+    """Print the JSON Schema of testbed files or stress profiles."""
+    from testbedctl.spec.schema import schema_text
+
+    typer.echo(schema_text(kind.value), nl=False)
+
+
+def _checked(file: Path) -> dict[str, Any]:
+    """What ``validate`` tells of one file, as it stands in the JSON document."""
+    from testbedctl.spec.loader import load_any
+
+    try:
+        model = load_any(file)
+    except InvalidFile as error:
+        told = {"message": error.message, "places": [asdict(p) for p in error.places], "hint": error.hint}
+        return {"file": str(file), "ok": False, **told}
+    return {"file": str(file), "ok": True, "kind": _kind(model), "name": model.name, "places": []}
+
+
+def _kind(model: Testbed | Profile) -> str:
+    from testbedctl.spec.testbed import Testbed
+
+    return "testbed" if isinstance(model, Testbed) else "stress profile"
+
+
+def _write(path: Path, text: str, *, new: bool = False) -> None:
+    """Write a file; ``new`` makes directories on the way and refuses a file that has come meanwhile."""
+    try:
+        if new:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x" if new else "w", encoding="utf-8") as stream:
+            stream.write(text)
+    except OSError as error:
+        raise UsageError(
+            f"cannot write {path}: {(error.strerror or str(error)).lower()}",
+            hint="name a place that you may write to",
+        ) from None

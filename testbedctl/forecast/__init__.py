@@ -1,0 +1,1 @@
+"""Forecasters: what a VNF is going to use."""

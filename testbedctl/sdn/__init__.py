@@ -1,0 +1,1 @@
+"""The controller of the access switches: the Ryu application, its northbound interface and its client."""

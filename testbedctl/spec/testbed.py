@@ -2,106 +2,173 @@
 
 Services follow Figure 11 of the predictive-slicing paper: vAN → vDPI → vSRE → vWapp. Every vAN is linked
 to every vDPI of the edge, and every vDPI reaches each vSRE through the VXLAN network of its service.
+
+The descriptions end up in the published JSON Schema, so an editor shows them while a file is written.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
-Name = Annotated[
-    str,
-    Field(
-        pattern=r"^[a-z][a-z0-9-]{0,30}$",
-        description="lower-case letters, digits and hyphens, a letter first, at most 31",
-    ),
-]
+NAME_PATTERN = r"^[a-z][a-z0-9-]{0,30}$"
+NAME_RULE = "lower-case letters, digits and hyphens, a letter first, at most 31"
+_TEXT_PATTERN = r"^[^\x00-\x08\x0b-\x1f\x7f-\x9f]*$"
+_ARGUMENT_PATTERN = r"^[^\x00]*$"
+_URL_PATH_PATTERN = r"^/[A-Za-z0-9_./-]*$"
+RULES = {
+    NAME_PATTERN: NAME_RULE,
+    _TEXT_PATTERN: "text without control characters, at most 1000 characters",
+    _ARGUMENT_PATTERN: "text without a NUL character, at most 4096 characters",
+    _URL_PATH_PATTERN: "a slash, then letters, digits and any of _ . / -, at most 200",
+}
+"""What each pattern allows, in words for messages."""
+Name = Annotated[str, Field(pattern=NAME_PATTERN, description=NAME_RULE)]
+"""A name may end up in a shell's argument, an XML file or a path, so that nothing else is let in."""
+Text = Annotated[str, Field(pattern=_TEXT_PATTERN, max_length=1000)]
+Argument = Annotated[str, Field(pattern=_ARGUMENT_PATTERN, max_length=4096)]
+_Value = TypeVar("_Value")
 Ratio = Annotated[float, Field(gt=0, le=1)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+LinkRate = Annotated[float, Field(gt=0, le=1_000_000)]
+LinkDelay = Annotated[float, Field(gt=0, le=10_000)]
+Command = Annotated[list[Argument], Field(min_length=1)]
+
+
+def broken_rule(text: str, *, at: str = "") -> PydanticCustomError:
+    """An error that the loader points at the validated field, or at the field ``at`` beside it.
+
+    Rules between fields are validators of the later field, so that they are told together with the errors
+    of all other fields.
+    """
+    return PydanticCustomError("rule", "{text}", {"text": text, "at": at})
 
 
 class Strict(BaseModel):
     """Base of everything a user writes: unknown keys are errors, values do not change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Flavour(Strict):
-    """What a VNF is allotted. ``vcpus`` may be a fraction of a core."""
+    """What a VNF is allotted."""
 
-    vcpus: Annotated[float, Field(gt=0, le=256)]
-    ram_mib: Annotated[int, Field(ge=64, le=4_194_304)] = 1024
-    storage_gib: Annotated[float, Field(gt=0, le=1_048_576)] = 10
-    storage_write_mbps: Annotated[float, Field(gt=0, le=1_000_000)] = 400
-    network_mbps: Annotated[float, Field(gt=0, le=1_000_000)] = 1000
+    vcpus: Annotated[
+        float, Field(gt=0, le=256, description="CPU quota in cores; may be a fraction of a core")
+    ]
+    ram_mib: Annotated[int, Field(ge=64, le=4_194_304, description="memory limit in MiB")] = 1024
+    storage_gib: Annotated[float, Field(gt=0, le=1_048_576, description="storage in GiB")] = 10
+    storage_write_mbps: Annotated[
+        float,
+        Field(gt=0, le=1_000_000, description="write rate in Mb/s that counts as full use of the storage"),
+    ] = 400
+    network_mbps: Annotated[
+        float, Field(gt=0, le=1_000_000, description="rate in Mb/s that counts as full use of the network")
+    ] = 1000
 
 
 class Thresholds(Strict):
     """Usage ratios at which a VNF counts as overloaded."""
 
-    cpu: Ratio = 0.6
-    ram: Ratio = 0.9
-    storage: Ratio = 0.9
+    cpu: Annotated[Ratio, Field(description="CPU used ÷ CPU quota")] = 0.6
+    ram: Annotated[Ratio, Field(description="memory used ÷ memory limit")] = 0.9
+    storage: Annotated[Ratio, Field(description="write rate ÷ storage_write_mbps")] = 0.9
 
 
 class Sla(Strict):
     """What a network service agreed to: thresholds, and how much of a VNF it lends to others."""
 
     thresholds: Thresholds = Thresholds()
-    share_limit: Ratio = 0.6
-    max_rtt_ms: Annotated[float, Field(gt=0, le=10_000)] = 50
+    share_limit: Annotated[
+        Ratio, Field(description="the part of a VNF's CPU quota that other services may use")
+    ] = 0.6
+    max_rtt_ms: Annotated[
+        float, Field(gt=0, le=10_000, description="longest round-trip time in ms that a move may cause")
+    ] = 50
 
 
 class Ready(Strict):
     """When a user's own VNF counts as ready: a TCP port that answers, or a command that exits 0."""
 
-    tcp: Annotated[int, Field(ge=1, le=65535)] | None = None
-    command: Annotated[list[str], Field(min_length=1)] | None = None
-    timeout_s: Annotated[float, Field(gt=0, le=600)] = 10
+    tcp: Annotated[Port | None, Field(description="port that accepts connections")] = None
+    command: Annotated[
+        Command | None, Field(description="program and arguments; exit 0 means ready", validate_default=True)
+    ] = None
+    timeout_s: Annotated[float, Field(gt=0, le=600, description="seconds until `up` gives up")] = 10
 
-    @model_validator(mode="after")
-    def _one_check(self) -> Ready:
-        if (self.tcp is None) == (self.command is None):
-            raise ValueError("needs exactly one of 'tcp' and 'command'")
-        return self
+    @field_validator("command")
+    @classmethod
+    def _one_check(cls, command: list[str] | None, info: ValidationInfo) -> list[str] | None:
+        if "tcp" in info.data and (info.data["tcp"] is None) == (command is None):
+            raise broken_rule("needs exactly one of 'tcp' and 'command'")
+        return command
 
 
 class Vnf(Strict):
     """A virtualised network function of a service."""
 
-    type: Literal["van", "vdpi", "vsre", "vwapp", "command"]
-    flavour: Name
-    domain: Name
-    vnf_class: Annotated[Literal["T1", "T2", "T3"], Field(alias="class")] = "T1"
-    dpi: Literal["off", "port", "payload"] = "payload"
-    thresholds: Thresholds | None = None
-    command: Annotated[list[str], Field(min_length=1)] | None = None
-    ready: Ready | None = None
+    type: Annotated[
+        Literal["van", "vdpi", "vsre", "vwapp", "command"],
+        Field(description="its function; 'command' is a program of your own"),
+    ]
+    flavour: Annotated[Name, Field(description="one of 'flavours'")]
+    domain: Annotated[Name, Field(description="one of 'domains'")]
+    vnf_class: Annotated[
+        Literal["T1", "T2", "T3"],
+        Field(alias="class", description="VNFs share load within one function and class"),
+    ] = "T1"
+    dpi: Annotated[
+        Literal["off", "port", "payload"],
+        Field(description="what a vDPI does: forward only, classify by port, or inspect the payload (nDPI)"),
+    ] = "payload"
+    thresholds: Annotated[
+        Thresholds | None, Field(description="in place of the thresholds of the service's SLA")
+    ] = None
+    command: Annotated[
+        Command | None, Field(description="program and arguments of type 'command'", validate_default=True)
+    ] = None
+    ready: Annotated[Ready | None, Field(description="when a VNF of type 'command' counts as ready")] = None
 
-    @model_validator(mode="after")
-    def _command_fits_type(self) -> Vnf:
-        if self.type == "command" and not self.command:
-            raise ValueError("a VNF of type 'command' needs 'command'")
-        if self.type != "command" and (self.command or self.ready):
-            raise ValueError(f"'command' and 'ready' belong to type 'command', not {self.type!r}")
-        return self
+    @field_validator("command")
+    @classmethod
+    def _command_given(cls, command: list[str] | None, info: ValidationInfo) -> list[str] | None:
+        if info.data.get("type") == "command" and command is None:
+            raise broken_rule("a VNF of type 'command' needs 'command', its program and arguments", at="type")
+        return command
+
+    @field_validator("command", "ready")
+    @classmethod
+    def _only_for_commands(cls, value: _Value, info: ValidationInfo) -> _Value:
+        kind = info.data.get("type", "command")
+        if kind != "command" and value is not None:
+            raise broken_rule(f"belongs to a VNF of type 'command', not to {kind!r}")
+        return value
 
 
 class MetricSource(Strict):
     """A further endpoint that Prometheus scrapes for a service."""
 
-    vnf: Name
-    port: Annotated[int, Field(ge=1, le=65535)]
-    path: Annotated[str, Field(pattern=r"^/[A-Za-z0-9_./-]*$", max_length=200)] = "/metrics"
+    vnf: Annotated[Name, Field(description="a VNF of this service")]
+    port: Annotated[Port, Field(description="TCP port inside the VNF")]
+    path: Annotated[str, Field(pattern=_URL_PATH_PATTERN, max_length=200, description="HTTP path")] = (
+        "/metrics"
+    )
 
 
 class Service(Strict):
     """A network-service instance: its VNFs, its VXLAN network identifier, its SLA."""
 
-    vni: Annotated[int, Field(ge=1, le=16_777_215)]
+    vni: Annotated[
+        int, Field(ge=1, le=16_777_215, description="VXLAN network identifier (RFC 7348), unique in the lab")
+    ]
     sla: Sla = Sla()
-    vnfs: Annotated[dict[Name, Vnf], Field(min_length=1)]
-    metrics: dict[Name, MetricSource] = {}
+    vnfs: Annotated[
+        dict[Name, Vnf],
+        Field(min_length=1, description="one van, one or more vdpi, one vsre, at most one vwapp"),
+    ]
+    metrics: Annotated[dict[Name, MetricSource], Field(description="further endpoints to scrape")] = {}
 
 
 class Host(Strict):
@@ -115,9 +182,11 @@ class Switch(Strict):
 class Link(Strict):
     """A cable between two nodes; rate and delay need what the kernel offers (``doctor`` says)."""
 
-    ends: Annotated[list[Name], Field(min_length=2, max_length=2)]
-    rate_mbps: Annotated[float, Field(gt=0, le=1_000_000)] | None = None
-    delay_ms: Annotated[float, Field(gt=0, le=10_000)] | None = None
+    ends: Annotated[
+        list[Name], Field(min_length=2, max_length=2, description="two different hosts or switches")
+    ]
+    rate_mbps: Annotated[LinkRate | None, Field(description="rate in Mb/s; not limited if left out")] = None
+    delay_ms: Annotated[LinkDelay | None, Field(description="delay one way in ms; none if left out")] = None
 
 
 class Testbed(Strict):
@@ -125,11 +194,13 @@ class Testbed(Strict):
 
     __test__ = False
 
-    name: Name
-    description: str = ""
-    domains: Annotated[list[Name], Field(min_length=1)] = ["edge", "core"]
-    flavours: dict[Name, Flavour] = {}
-    services: dict[Name, Service] = {}
-    hosts: dict[Name, Host] = {}
-    switches: dict[Name, Switch] = {}
-    links: list[Link] = []
+    name: Annotated[Name, Field(description="the lab's name")]
+    description: Annotated[Text, Field(description="one line for people")] = ""
+    domains: Annotated[
+        list[Name], Field(min_length=1, description="computing domains, such as edge and core")
+    ] = ["edge", "core"]
+    flavours: Annotated[dict[Name, Flavour], Field(description="what VNFs are allotted, by name")] = {}
+    services: Annotated[dict[Name, Service], Field(description="network services, by name")] = {}
+    hosts: Annotated[dict[Name, Host], Field(description="plain end hosts, by name")] = {}
+    switches: Annotated[dict[Name, Switch], Field(description="learning switches, by name")] = {}
+    links: Annotated[list[Link], Field(description="cables between hosts and switches")] = []

@@ -1,0 +1,1 @@
+"""Traffic: cameras that send, sinks that count, and where what was lost was lost."""

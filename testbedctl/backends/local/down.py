@@ -1,0 +1,133 @@
+"""Takes a lab down: replays its journal backwards, then looks at the host and says what is left.
+
+Works with the spec gone, after a crash at any instant, and after a reboot (when the kernel has already
+forgotten everything but the files).
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from testbedctl.backends.local.lab import USER_PROGRAM, Lab
+from testbedctl.errors import CleanupIncomplete
+from testbedctl.host import cgroup, netns, paths, process, settings
+from testbedctl.host.journal import Journal, Record, boot_id
+from testbedctl.host.lock import held
+from testbedctl.host.process import ProcessId
+
+
+def down(lab: Lab, *, wait_s: float = 0) -> list[str]:
+    """Take the lab down and return what was removed, one line each.
+
+    Raises ``CleanupIncomplete`` with everything that the audit still finds.
+    """
+    with held(lab.lock, f"the lab {lab.name}", wait_s=wait_s):
+        return take_down(lab)
+
+
+def take_down(lab: Lab) -> list[str]:
+    """``down`` for who holds the lab's lock already."""
+    if not lab.journal.path.exists():
+        _remove_tree(lab.state)
+        return []
+    records = list(lab.journal.records())
+    same_boot = any(r["kind"] == "lab" and r["boot_id"] == boot_id() for r in records)
+    removed: list[str] = []
+    if same_boot:
+        with settings.raised(lab.journal, settings.EXPEDITED_RCU, 1):
+            removed.append(f"{_end_processes(lab, records)} processes")
+            for record in reversed(records):
+                removed += _undo(lab, record)
+    left = audit(lab, records) if same_boot else []
+    if left:
+        raise CleanupIncomplete(f"left behind by the lab {lab.name}: {'; '.join(left)}", hint="run 'down' again")
+    _remove_tree(lab.state)
+    for shared in (paths.RUNTIME_ROOT, paths.state_root()):
+        _remove_if_empty(shared)
+    return removed
+
+
+def audit(lab: Lab, records: list[Record]) -> list[str]:
+    """What of the lab is still on the host, by looking at the host."""
+    left = [f"process {p.pid}" for p in _processes(lab, records)]
+    for record in records:
+        if record["kind"] == "namespaces":
+            left += [f"network namespace {n}" for n in record["names"] if netns.exists(n)]
+        elif record["kind"] == "group" and cgroup.exists(lab.hierarchy, record["group"]):
+            left.append(f"control group {record['group']}")
+        elif record["kind"] == "directory" and Path(record["path"]).exists():
+            left.append(f"directory {record['path']}")
+        elif record["kind"] == "setting" and not _other_labs(lab) and settings.in_force(record):
+            left.append(f"{record['path']} = {record['new']}")
+    return left
+
+
+def _processes(lab: Lab, records: list[Record]) -> list[ProcessId]:
+    """Every living process of the lab: journaled, in its control groups, or in its namespaces."""
+    found = {ProcessId(r["pid"], r["ticks"]) for r in records if r["kind"] == "process"}
+    pids: set[int] = set()
+    for record in records:
+        if record["kind"] == "group":
+            pids.update(cgroup.members(lab.hierarchy, record["group"]))
+        elif record["kind"] == "namespaces":
+            pids.update(netns.pids({netns.inode(n) for n in record["names"] if netns.exists(n)}))
+    found.update(identity for pid in pids if (identity := process.identify(pid)))
+    return [p for p in found if p.alive()]
+
+
+def _end_processes(lab: Lab, records: list[Record]) -> int:
+    """A user's own programs are asked to end; ours have nothing to save, for all they hold goes with the lab."""
+    journaled = [r for r in records if r["kind"] == "process" and r["name"].startswith(USER_PROGRAM)]
+    process.end([ProcessId(r["pid"], r["ticks"]) for r in journaled])
+    ended = 0
+    while living := _processes(lab, records):  # a program may have started another meanwhile
+        ended += len(living)
+        if stubborn := process.kill(living):
+            raise CleanupIncomplete(f"processes that cannot be ended: {', '.join(str(p.pid) for p in stubborn)}")
+    return ended
+
+
+def _undo(lab: Lab, record: Record) -> list[str]:
+    kind = record["kind"]
+    if kind == "namespaces":
+        present = [n for n in record["names"] if netns.exists(n)]
+        netns.batch([f"netns del {n}" for n in present])
+        return [f"{len(present)} network namespaces"]
+    if kind == "group":
+        cgroup.remove(lab.hierarchy, record["group"])
+        cgroup.remove_if_empty(lab.hierarchy, str(Path(record["group"]).parent))
+        return [f"control group {record['group']}"]
+    if kind == "setting":
+        return _give_back(lab, record)
+    if kind == "directory":
+        _remove_tree(Path(record["path"]))
+        return [f"directory {record['path']}"]
+    return []
+
+
+def _give_back(lab: Lab, record: Record) -> list[str]:
+    """Restore a global setting, or leave that duty to another lab that still relies on it."""
+    if not settings.in_force(record):
+        return []
+    others = _other_labs(lab)
+    if others and record["path"] != str(settings.EXPEDITED_RCU):
+        heir = Journal(paths.state_dir(others[0]) / "journal.jsonl")
+        heir.append("setting", path=record["path"], old=record["old"], new=record["new"])
+        return [f"{record['path']} left to the lab {others[0]}"]
+    settings.restore(record)
+    return [f"{record['path']} = {record['old']}"]
+
+
+def _other_labs(lab: Lab) -> list[str]:
+    return [name for name in paths.labs() if name != lab.name]
+
+
+def _remove_tree(directory: Path) -> None:
+    if directory.exists():
+        shutil.rmtree(directory)
+
+
+def _remove_if_empty(directory: Path) -> None:
+    if directory.is_dir() and not any(directory.iterdir()):
+        directory.rmdir()

@@ -1,0 +1,143 @@
+"""When a lab counts as up: every program answers, every target is scraped, every service's data path carries."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from testbedctl.backends.local.daemons import (
+    NODE_EXPORTER_PORT,
+    SINK_PORT,
+    WEB_PORT,
+    agent_endpoints,
+)
+from testbedctl.backends.local.lab import PROMETHEUS_URL, Lab
+from testbedctl.backends.local.plan import MANAGEMENT, Plan, ServicePlan, vdpi_port
+from testbedctl.backends.local.probe import ping, tcp_answers, wait_until
+from testbedctl.errors import RunFailed
+from testbedctl.host import process
+from testbedctl.sdn.rules import Routes
+from testbedctl.telemetry import inspection
+
+READY_WITHIN_S = 60.0
+
+
+def wait_until_ready(lab: Lab, plan: Plan, progress: Callable[[str], None]) -> None:
+    """Return when everything works; raises ``RunFailed`` naming what does not, with its last words."""
+    deadline = time.monotonic() + READY_WITHIN_S
+    alive = partial(_check_alive, lab)
+    if not plan.vnfs:
+        return
+    progress("controller")
+    _connect(lab, plan, deadline)
+    progress("data paths")
+    for service in plan.services.values():
+        path_carries = partial(_carries, plan, service)
+        wait_until(path_carries, f"the data path of {service.name}", deadline, alive)
+    progress("programs in the VNFs")
+    for what, check in _vnf_checks(lab, plan):
+        wait_until(check, what, deadline, alive)
+    progress("telemetry")
+    wait_until(partial(_all_scraped, lab, plan), "Prometheus", deadline, alive)
+
+
+def scrape_targets(plan: Plan) -> dict[str, Any]:
+    """What Prometheus scrapes: agents by domain, the host's exporter, and the metrics that services name."""
+    extra = {
+        f"{service}-{name}": (f"{plan.nodes[f'{service}/{metric.vnf}'].address}:{metric.port}", metric.path)
+        for service, spec in plan.testbed.services.items()
+        for name, metric in spec.metrics.items()
+    }
+    return {
+        "lab": plan.lab,
+        "agents": {domain: f"{host}:{port}" for domain, (host, port) in agent_endpoints(plan).items()},
+        "node_exporter": f"127.0.0.1:{NODE_EXPORTER_PORT}",
+        "extra": extra,
+    }
+
+
+def _check_alive(lab: Lab) -> None:
+    for daemon in lab.daemons():
+        if not daemon.alive():
+            raise RunFailed(f"{daemon.name} ended while the lab came up: {last_words(lab, daemon.name)}")
+
+
+def last_words(lab: Lab, program: str) -> str:
+    """The last line that a program wrote to its log."""
+    log = lab.logs / f"{program.replace(' ', '.').replace('/', '.')}.log"
+    lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
+    return lines[-1] if lines else "it said nothing"
+
+
+def _connect(lab: Lab, plan: Plan, deadline: float) -> None:
+    """Wait for the controller and its switches, and lay the base routes of every service."""
+    controller = lab.controller()
+    vdpis = tuple(vdpi_port(n) for n in range(1, len(plan.of_type("vdpi")) + 1))
+    for service in plan.services.values():
+        controller.wait_for(service.dpid, ("cameras", *vdpis), max(1.0, deadline - time.monotonic()))
+        routes = Routes(
+            camera_port="cameras",
+            prefix=service.camera_prefix,
+            destination=service.sink_prefix,
+            default_port=vdpi_port(plan.vdpi_number(service.vdpi)),
+            vdpi_ports=vdpis,
+        )
+        controller.put_routes(service.dpid, routes)
+
+
+def _carries(plan: Plan, service: ServicePlan) -> bool:
+    """Whether an echo goes camera → vAN → vDPI → tunnel → vSRE and back."""
+    return ping(plan.nodes[service.cameras].netns, service.gateway, service.sink) is not None
+
+
+def _vnf_checks(lab: Lab, plan: Plan) -> list[tuple[str, Callable[[], bool]]]:
+    """A readiness check for every program inside a VNF."""
+    management = plan.nodes[MANAGEMENT].netns
+    checks: list[tuple[str, Callable[[], bool]]] = []
+    for key, vnf in plan.vnfs.items():
+        address = plan.nodes[key].address or ""
+        if vnf.spec.type == "vdpi" and vnf.spec.dpi != "off":
+            checks.append((f"the inspection engine of {key}", partial(_engine_lives, lab.dpi_stats(key))))
+        elif vnf.spec.type == "vwapp":
+            checks.append((f"the web page of {key}", partial(tcp_answers, management, address, WEB_PORT)))
+        elif vnf.spec.type == "vsre":
+            sink = plan.services[vnf.service].sink
+            checks.append((f"the sink {key}", partial(tcp_answers, plan.nodes[key].netns, sink, SINK_PORT)))
+        elif vnf.spec.ready:
+            checks.append((f"the command of {key}", partial(_user_ready, lab, plan, key)))
+    return checks
+
+
+def _engine_lives(stats: Path) -> bool:
+    """Whether an inspection engine wrote a fresh heartbeat."""
+    try:
+        inspection.read(str(stats))
+    except (OSError, ValueError):  # not written yet, or too old: it is not ready
+        return False
+    return True
+
+
+def _user_ready(lab: Lab, plan: Plan, key: str) -> bool:
+    ready, node = plan.vnfs[key].spec.ready, plan.nodes[key]
+    assert ready is not None  # the caller looked
+    if ready.tcp:
+        return tcp_answers(plan.nodes[MANAGEMENT].netns, node.address or "", ready.tcp)
+    check = process.spawn(ready.command or [], netns=node.netns, cgroups=lab.groups(key), die_with_parent=True)
+    return check.wait(timeout=ready.timeout_s) == 0
+
+
+def _all_scraped(lab: Lab, plan: Plan) -> bool:
+    """Whether every target was scraped and every VNF's sources could be read."""
+    from testbedctl.telemetry.prometheus import samples
+
+    with lab.inside_management():
+        found = samples(PROMETHEUS_URL, '{__name__=~"up|vnf_up"}', 5)
+    newest = {(s.metric, tuple(sorted(s.labels.items()))): s.value for s in sorted(found, key=lambda s: s.unix_s)}
+    targets = [v for (metric, _), v in newest.items() if metric == "up"]
+    vnfs = [v for (metric, _), v in newest.items() if metric == "vnf_up"]
+    wanted = scrape_targets(plan)
+    enough = len(targets) == len(wanted["agents"]) + 1 + len(wanted["extra"]) and len(vnfs) == len(plan.vnfs)
+    return enough and all(v == 1 for v in (*targets, *vnfs))

@@ -1,0 +1,98 @@
+"""What a lab looks like: documents for machines, tables for people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from testbedctl.backends.local.lab import PROMETHEUS_URL, Lab
+from testbedctl.backends.local.plan import Plan
+
+if TYPE_CHECKING:
+    from rich.console import Group
+    from rich.table import Table
+
+
+def plan_document(plan: Plan) -> dict[str, Any]:
+    """Everything that ``up`` would make."""
+    return {
+        "lab": plan.lab,
+        "nodes": [
+            {"node": n.key, "kind": n.kind, "namespace": n.netns, "control_group": n.group, "address": n.address}
+            for n in plan.nodes.values()
+        ],
+        "cables": [
+            {"ends": [f"{e.node}:{e.interface}" for e in (c.a, c.b)], "mtu": c.mtu, "rate_bps": c.rate_bps,
+             "delay_s": c.delay_s}
+            for c in plan.cables
+        ],
+        "tunnels": [
+            {"node": t.node, "interface": t.interface, "vni": t.vni, "local": t.local, "remote": t.remote}
+            for t in plan.tunnels
+        ],
+        "bridges": [
+            {"node": s.node, "bridge": b.name, "ports": list(b.ports), "controlled": s.controlled}
+            for s in plan.switches
+            for b in s.bridges
+        ],
+    }  # fmt: skip
+
+
+def plan_table(plan: Plan) -> Group:
+    """The same for a person, at 80 columns."""
+    from rich.console import Group
+    from rich.table import Table
+
+    nodes = Table("node", "kind", "CPU", "RAM", "address", title=f"lab {plan.lab}", title_justify="left", box=None)
+    for node in plan.nodes.values():
+        vnf = plan.vnfs.get(node.key)
+        cpu = f"{vnf.flavour.vcpus:g}" if vnf else ""
+        ram = f"{vnf.flavour.ram_mib} MiB" if vnf else ""
+        nodes.add_row(node.key, node.kind, cpu, ram, node.address or "")
+    summary = (
+        f"{len(plan.nodes)} namespaces, {len(plan.cables)} cables, {len(plan.tunnels)} tunnel ends, "
+        f"{sum(len(s.bridges) for s in plan.switches)} Open vSwitch bridges"
+    )
+    return Group(nodes, summary)
+
+
+def document(lab: Lab) -> dict[str, Any]:
+    """The lab as it is now."""
+    programs = [{"name": d.name, "node": d.node, "pid": d.process.pid, "alive": d.alive()} for d in lab.daemons()]
+    whole = lab.is_up and all(p["alive"] for p in programs)
+    return {
+        "lab": lab.name,
+        "state": "up" if whole else "degraded" if lab.is_up else "incomplete",
+        "created": lab.header["created"],
+        "nodes": [
+            {"node": n.key, "kind": n.kind, "namespace": n.netns, "address": n.address}
+            for n in lab.plan.nodes.values()
+        ],
+        "programs": programs,
+        "shares": _shares(lab) if whole and lab.plan.vnfs else [],
+        "prometheus": PROMETHEUS_URL if lab.plan.vnfs else None,
+    }
+
+
+def _shares(lab: Lab) -> list[dict[str, Any]]:
+    from dataclasses import asdict
+
+    return [asdict(share) for share in lab.controller().shares()]
+
+
+def table(described: dict[str, Any]) -> Group:
+    """``document`` for a person, at 80 columns."""
+    from rich.console import Group
+    from rich.table import Table
+
+    nodes = Table("node", "kind", "address", "programs", box=None)
+    for node in described["nodes"]:
+        its = [p for p in described["programs"] if p["node"] == node["node"]]
+        nodes.add_row(node["node"], node["kind"], node["address"] or "", _programs(its))
+    parts: list[Table | str] = [f"lab {described['lab']}: [bold]{described['state']}[/]", nodes]
+    parts += [f"share {s['id']}: {s['source']} → {s['target']}" for s in described["shares"]]
+    return Group(*parts)
+
+
+def _programs(programs: list[dict[str, Any]]) -> str:
+    names = (p["name"].split(" ")[0] if p["alive"] else f"[red]{p['name'].split(' ')[0]} ended[/]" for p in programs)
+    return ", ".join(names)

@@ -1,0 +1,76 @@
+"""Runs all trials of a run in their order and leaves a whole run directory, or says why not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from testbedctl.analysis.results import results_of
+from testbedctl.backends.local.lab import Lab
+from testbedctl.backends.local.plan import Plan
+from testbedctl.balancing.registry import policy
+from testbedctl.errors import RunFailed
+from testbedctl.experiment.plan import manifest
+from testbedctl.experiment.trial import Observer, Trial
+from testbedctl.host import paths
+from testbedctl.host.lock import held
+from testbedctl.ports import Policy
+from testbedctl.records.run import RunWriter
+from testbedctl.spec.profile import Profile
+from testbedctl.traffic.schedule import Schedule, schedule
+
+MEASURING_LOCK = ".measuring.lock"
+REPEATS = 2
+"""How often an invalid trial is repeated before the run is given up."""
+
+
+def lay_out(plan: Plan, profile: Profile, seed: int) -> Schedule:
+    """The schedule of a profile on a lab."""
+    services = plan.services
+    return schedule(profile, plan.testbed, seed, lambda service, number: services[service].camera_address(number))
+
+
+def stress(
+    lab: Lab,
+    profile: Profile,
+    *,
+    arms: Sequence[str],
+    trials: int,
+    seed: int,
+    runs_dir: Path,
+    observer: Observer,
+    wait_s: float = 0,
+) -> Path:
+    """Run every arm ``trials`` times, interleaved, and return the run's directory.
+
+    Raises ``RunFailed`` with the cause if a part of the testbed failed in the middle; the run then stays
+    readable as failed, or as aborted after an interruption. The lab itself is left as it was.
+    """
+    policies: dict[str, Callable[[], Policy]] = {arm: _fresh(arm) for arm in arms}
+    laid_out = lay_out(lab.plan, profile, seed)
+    with (
+        held(paths.state_root() / MEASURING_LOCK, "this host's measuring", wait_s=wait_s),
+        held(lab.lock, f"the lab {lab.name}", wait_s=wait_s),
+        RunWriter.create(runs_dir, manifest(lab.plan, profile, laid_out, arms, trials, seed)) as run,
+    ):
+        number = 0
+        for planned in run.manifest.order:
+            for _ in range(1 + REPEATS):
+                number += 1
+                observer.trial_begun(planned, len(run.manifest.order))
+                writer = run.trial(number, planned.arm)
+                trial = Trial(lab, profile, laid_out, policies[planned.arm](), writer, observer)
+                outcome = trial.run()
+                observer.trial_ended(planned, outcome)
+                if outcome.valid:
+                    break
+            else:
+                raise RunFailed(f"trial {planned.trial} of {planned.arm} was invalid {1 + REPEATS} times: {outcome.cause}")
+        return run.complete(results_of(run.reader()))
+
+
+def _fresh(arm: str) -> Callable[[], Policy]:
+    """A maker of a new policy for every trial; a bad arm is refused now, before anything runs."""
+    policy(arm)
+    return lambda: policy(arm)[1]
+

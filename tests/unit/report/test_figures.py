@@ -1,0 +1,98 @@
+"""Figures: the right ones, with the right points, and the same bytes every time."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+from golden.make_run import Recipe, make_run
+
+from testbedctl.analysis.timeline import timelines
+from testbedctl.errors import RunFailed
+from testbedctl.records.reader import RunReader
+from testbedctl.report.document import report_of
+from testbedctl.report.figures import Figure, figures_of, image, write_figures
+
+NAMES = ["figure-14a", "figure-14b", "figure-15a", "figure-15b", "throughput"]
+
+
+def _figures(path: Path) -> list[Figure]:
+    run = RunReader(path)
+    return figures_of(report_of(run), timelines(run))
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_run(tmp_path_factory.mktemp("runs"))
+
+
+def _drawn(figure: Figure) -> Any:
+    from matplotlib.figure import Figure as Canvas
+
+    axes = Canvas().add_subplot()
+    figure.draw(axes)
+    return axes
+
+
+def test_every_figure_comes_as_png_and_svg_and_the_same_each_time(run: Path, tmp_path: Path) -> None:
+    first = write_figures(_figures(run), tmp_path / "a")
+    second = write_figures(_figures(run), tmp_path / "b")
+    assert [path.name for path in first] == [f"{name}.{kind}" for name in NAMES for kind in ("png", "svg")]
+    for one, other in zip(first, second, strict=True):
+        assert one.read_bytes() == other.read_bytes()
+    assert b"<dc:date>" not in (tmp_path / "a" / "throughput.svg").read_bytes()
+
+
+def test_the_users_matplotlib_settings_and_another_process_change_nothing(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "matplotlibrc").write_text("font.size: 30\naxes.facecolor: red\nsvg.hashsalt: other\n")
+    script = (
+        "import sys; from hashlib import sha256; from pathlib import Path\n"
+        "from testbedctl.analysis.timeline import timelines\n"
+        "from testbedctl.records.reader import RunReader\n"
+        "from testbedctl.report.document import report_of\n"
+        "from testbedctl.report.figures import figures_of, image\n"
+        "run = RunReader(Path(sys.argv[1]))\n"
+        "for figure in figures_of(report_of(run), timelines(run)):\n"
+        "    for kind in ('png', 'svg'): print(sha256(image(figure, kind)).hexdigest())\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "MPLCONFIGDIR": str(tmp_path)}
+    argv = [sys.executable, "-c", script, str(run)]
+    found = subprocess.run(argv, env=environment, cwd=tmp_path, capture_output=True, text=True)
+    assert found.returncode == 0, found.stderr
+    here = [sha256(image(f, kind)).hexdigest() for f in _figures(run) for kind in ("png", "svg")]
+    assert found.stdout.split() == here
+
+
+def test_figure_14b_shows_the_medians_of_arm_none_over_the_offered_rate(run: Path) -> None:
+    axes = _drawn(_figures(run)[1])
+    line = axes.containers[0].lines[0]
+    steps = report_of(RunReader(run)).arms[0].steps
+    medians = [step.vnf_cpu_ratio["service1/vdpi"] for step in steps]
+    assert list(line.get_xdata()) == [2, 75, 300, 600]
+    assert list(line.get_ydata()) == pytest.approx([100 * value.median for value in medians if value])
+    assert "Mb/s" in axes.get_xlabel()
+    assert "quota" in axes.get_ylabel()
+
+
+def test_the_moves_are_marked_when_the_switch_had_applied_them(run: Path) -> None:
+    axes = _drawn(_figures(run)[4])
+    marks = next(line for line in axes.lines if line.get_label() == "share applied, reactive")
+    assert list(marks.get_xdata()) == pytest.approx([9.6] * 3)
+
+
+def test_figures_without_data_are_left_out(tmp_path: Path) -> None:
+    alone = make_run(tmp_path / "a", Recipe(arms=("none",), trials=1))
+    assert [figure.name for figure in _figures(alone)] == ["figure-14a", "figure-14b", "throughput"]
+    sharing = make_run(tmp_path / "b", Recipe(arms=("reactive",), trials=1))
+    assert [figure.name for figure in _figures(sharing)] == ["figure-15a", "figure-15b", "throughput"]
+
+
+def test_a_directory_that_cannot_be_written_is_named(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunFailed, match="file"):
+        write_figures(_figures(run), tmp_path / "file")
