@@ -52,8 +52,7 @@ class TestbedError(Exception):
     def as_dict(self) -> dict[str, object]:
         """The error document that ``--json`` prints."""
         places = [
-            {"file": p.file, "line": p.line, "column": p.column, "message": p.message}
-            for p in self.places
+            {"file": p.file, "line": p.line, "column": p.column, "message": p.message} for p in self.places
         ]
         return {
             "error": {

@@ -1,4 +1,4 @@
-"""Commands that make, look into and remove a lab: ``up``, ``down``, ``status``, ``exec``, ``logs``, ``capture``, ``forward``."""
+"""Commands that make a lab, look into it and remove it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ def up(
     spec: Spec = "slice-sharing",
     lab: Lab = None,
     plan: Annotated[
-        bool, typer.Option("--plan", envvar="TESTBEDCTL_PLAN", help="Show what would be made, and make nothing.")
+        bool,
+        typer.Option("--plan", envvar="TESTBEDCTL_PLAN", help="Show what would be made, and make nothing."),
     ] = False,
     wait: Wait = 0,
     json: Json = False,  # noqa: ARG001 - read through output.json_asked
@@ -172,10 +173,12 @@ def capture(
     lab: Lab = None,
     interface: Annotated[str, typer.Option("--interface", "-i", envvar="TESTBEDCTL_INTERFACE")] = "any",
     packets: Annotated[
-        int | None, typer.Option("--packets", "-c", envvar="TESTBEDCTL_PACKETS", min=1, help="Stop after so many.")
+        int | None,
+        typer.Option("--packets", "-c", envvar="TESTBEDCTL_PACKETS", min=1, help="Stop after so many."),
     ] = None,
     expression: Annotated[
-        str, typer.Option("--filter", envvar="TESTBEDCTL_FILTER", help="A pcap filter such as 'udp port 5004'.")
+        str,
+        typer.Option("--filter", envvar="TESTBEDCTL_FILTER", help="A pcap filter such as 'udp port 5004'."),
     ] = "",
 ) -> None:
     """Capture packets on a node into a pcap file, until Ctrl-C or so many packets."""
@@ -189,7 +192,10 @@ def forward(
     port: Annotated[int, typer.Argument(min=1, max=65535, help="The port on the node.")] = 80,
     lab: Lab = None,
     listen: Annotated[
-        int, typer.Option("--listen", envvar="TESTBEDCTL_LISTEN", min=0, max=65535, help="Port on loopback; 0: any.")
+        int,
+        typer.Option(
+            "--listen", envvar="TESTBEDCTL_LISTEN", min=0, max=65535, help="Port on loopback; 0: any."
+        ),
     ] = 0,
 ) -> None:
     """Make a node's TCP port reachable at 127.0.0.1, until Ctrl-C: a service's web page in your browser."""
@@ -198,7 +204,7 @@ def forward(
 
     found = find(lab)
     there = found.plan.node(node)
-    serve(found, there, port, listen, lambda at: out().print(f"http://127.0.0.1:{at} → {there.key}:{port}"))
+    serve(there, port, listen, lambda at: out().print(f"http://127.0.0.1:{at} → {there.key}:{port}"))
 
 
 def _counts(lab: LocalLab) -> str:

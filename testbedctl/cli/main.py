@@ -62,7 +62,9 @@ def main() -> None:
     except Exception as error:  # noqa: BLE001 - a fault of ours: exit 5 and not 1, which means "got worse"
         if not json_asked():
             traceback.print_exc()
-        show_error(TestbedError(f"{type(error).__name__}: {error}", hint="this is a fault in testbedctl: report it"))
+        show_error(
+            TestbedError(f"{type(error).__name__}: {error}", hint="this is a fault in testbedctl: report it")
+        )
         sys.exit(TestbedError.exit_code)
 
 

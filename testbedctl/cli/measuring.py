@@ -50,7 +50,7 @@ class RunProgress:
         """The policy did something."""
         self._console.print(f"{self._title}: {sentence}", soft_wrap=True)
 
-    def trial_ended(self, planned: Planned, outcome: Outcome) -> None:
+    def trial_ended(self, outcome: Outcome) -> None:
         """A trial has ended."""
         verdict = "done" if outcome.valid else f"invalid and repeated: {outcome.cause}"
         self._console.print(f"{self._title}: {verdict}", soft_wrap=True)

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 ProfileArgument = Annotated[
     str,
     typer.Argument(
-        metavar="PROFILE", envvar="TESTBEDCTL_PROFILE", help="A stress profile's file, or the name of one we ship."
+        metavar="PROFILE",
+        envvar="TESTBEDCTL_PROFILE",
+        help="A stress profile's file, or the name of one we ship.",
     ),
 ]
 Arms = Annotated[
@@ -30,8 +32,12 @@ Arms = Annotated[
         show_default=False,
     ),
 ]
-Trials = Annotated[int, typer.Option("--trials", envvar="TESTBEDCTL_TRIALS", min=1, max=1000, help="Trials per arm.")]
-Seed = Annotated[int, typer.Option("--seed", envvar="TESTBEDCTL_SEED", min=0, help="Seed of order and arrivals.")]
+Trials = Annotated[
+    int, typer.Option("--trials", envvar="TESTBEDCTL_TRIALS", min=1, max=1000, help="Trials per arm.")
+]
+Seed = Annotated[
+    int, typer.Option("--seed", envvar="TESTBEDCTL_SEED", min=0, help="Seed of order and arrivals.")
+]
 DEFAULT_ARMS = ("none", "reactive")
 
 
@@ -50,7 +56,9 @@ def stress(
     lab: Lab = None,
     dry_run: Annotated[
         bool,
-        typer.Option("--dry-run", envvar="TESTBEDCTL_DRY_RUN", help="Say how long it takes and how much disk it needs."),
+        typer.Option(
+            "--dry-run", envvar="TESTBEDCTL_DRY_RUN", help="Say how long it takes and how much disk it needs."
+        ),
     ] = False,
     wait: Wait = 0,
     json: Json = False,  # noqa: ARG001 - read through output.json_asked
@@ -86,7 +94,14 @@ def measure(lab: LocalLab, profile: Profile, arms: list[str], trials: int, seed:
     check_profile_fits(profile, lab.plan.testbed)
     with progress_of(err()) as observer:
         return run_stress(
-            lab, profile, arms=arms, trials=trials, seed=seed, runs_dir=runs_dir(), observer=observer, wait_s=wait
+            lab,
+            profile,
+            arms=arms,
+            trials=trials,
+            seed=seed,
+            runs_dir=runs_dir(),
+            observer=observer,
+            wait_s=wait,
         )
 
 
@@ -109,7 +124,9 @@ def demo(
         report(run)
     finally:
         take_down(lab, 0, tell=err())
-    err().print(f"the run is kept in {run}; look at it again with: testbedctl report {run.name}", soft_wrap=True)
+    err().print(
+        f"the run is kept in {run}; look at it again with: testbedctl report {run.name}", soft_wrap=True
+    )
 
 
 def _distinct(arms: list[str]) -> list[str]:
@@ -117,7 +134,9 @@ def _distinct(arms: list[str]) -> list[str]:
 
     twice = sorted({a for a in arms if arms.count(a) > 1})
     if twice:
-        raise UsageError(f"the arm {twice[0]!r} is named twice", hint="use --trials for more trials of an arm")
+        raise UsageError(
+            f"the arm {twice[0]!r} is named twice", hint="use --trials for more trials of an arm"
+        )
     return arms
 
 

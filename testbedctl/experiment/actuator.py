@@ -9,11 +9,17 @@ from itertools import count
 from testbedctl.backends.local.plan import Plan, vdpi_port
 from testbedctl.ports import Action, Flow, Hold, RecommendSla, Release, ScaleOut, Share, ShareInForce
 from testbedctl.sdn.client import Controller
-from testbedctl.sdn.rules import Camera as CameraRule
 from testbedctl.sdn.requests import ShareRequest
+from testbedctl.sdn.rules import Camera as CameraRule
 from testbedctl.sdn.rules import Pair
 
-KINDS = {Share: "share", Release: "release", ScaleOut: "scale-out", RecommendSla: "recommend-sla", Hold: "hold"}
+KINDS = {
+    Share: "share",
+    Release: "release",
+    ScaleOut: "scale-out",
+    RecommendSla: "recommend-sla",
+    Hold: "hold",
+}
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,10 @@
-"""Reads every counter on a service's way, straight from kernel and switches (``traffic.hops`` says what they mean)."""
+"""Reads every counter on a service's way, from kernel and switches (``traffic.hops`` explains them)."""
 
 from __future__ import annotations
 
 import re
 import time
+from collections import defaultdict
 from pathlib import Path
 
 from testbedctl.backends.local.lab import Lab
@@ -13,12 +14,13 @@ from testbedctl.errors import RunFailed
 from testbedctl.host import netns
 from testbedctl.telemetry import inspection
 from testbedctl.telemetry.config import SwitchControl
-from testbedctl.telemetry.switch import FlowQuery
+from testbedctl.telemetry.switch import ControlQuery, ask_rules, parse_received, parse_rules
 from testbedctl.traffic.hops import DropSample, HopCounters, LaneCounters
 
 SWITCH_ANSWERS_WITHIN_S = 1.0
 STILL_WITHIN_S = 5.0
 INSPECTED_AT_LEAST = 0.99
+CAMERAS_PORT = "1"  # OpenFlow number of a vAN's port towards its cameras, the first of its bridge
 _IN_PORT = re.compile(r"\bin_port=(\w+)")
 
 Snapshot = dict[str, HopCounters]
@@ -33,10 +35,14 @@ class CounterReader:
         self._vdpis = [n.key for n in self._plan.of_type("vdpi")]
 
     def read(self) -> Snapshot:
-        """One snapshot, in the order of the way, so that a point never shows less than one before it by haste."""
-        switches = {k: self._port_packets(k) for k in (*(s.van for s in self._plan.services.values()), *self._vdpis)}
+        """One snapshot of all services' ways."""
+        vans = {s.van: self._taken_from_cameras(s.van) for s in self._plan.services.values()}
+        switches = {vdpi: self._port_packets(vdpi) for vdpi in self._vdpis}
         links = {node: self._interfaces(node) for node in self._nodes()}
-        return {name: self._service(plan, switches, links) for name, plan in self._plan.services.items()}
+        return {
+            name: self._service(plan, vans[plan.van], switches, links)
+            for name, plan in self._plan.services.items()
+        }
 
     def read_when_still(self) -> Snapshot:
         """A snapshot taken after traffic has stopped and the switches have published their counts.
@@ -67,7 +73,8 @@ class CounterReader:
         assert group is not None  # every VNF has one
         hierarchy = self._lab.hierarchy
         stat = dict(
-            line.split() for line in (hierarchy.controller("cpu", group) / "cpu.stat").read_text().splitlines()
+            line.split()
+            for line in (hierarchy.controller("cpu", group) / "cpu.stat").read_text().splitlines()
         )
         return int(stat["throttled_time"]) if hierarchy.version == 1 else int(stat["throttled_usec"]) * 1000
 
@@ -75,7 +82,11 @@ class CounterReader:
         return [*(n for s in self._plan.services.values() for n in (s.cameras, s.van, s.vsre)), *self._vdpis]
 
     def _service(
-        self, service: ServicePlan, switches: dict[str, dict[str, int]], links: dict[str, dict[str, tuple[int, int]]]
+        self,
+        service: ServicePlan,
+        van_flow: int,
+        switches: dict[str, dict[str, int]],
+        links: dict[str, dict[str, tuple[int, int]]],
     ) -> HopCounters:
         lanes = {}
         for number, vdpi in enumerate(self._vdpis, 1):
@@ -90,27 +101,39 @@ class CounterReader:
         return HopCounters(
             camera_tx=links[service.cameras][service.camera_interface][1],
             van_rx=links[service.van]["cameras"][0],
-            van_flow=switches[service.van].get("1", 0),
+            van_flow=van_flow,
             lanes=lanes,
             sink_rx=links[service.vsre][tunnel_port(service.index)][0],
             socket_drops=self._socket_drops(service.vsre),
         )
 
     def _port_packets(self, node: str) -> dict[str, int]:
-        """Packets that a switch took from each of its ports: the rules that match a port alone, by its number."""
+        """Packets that a switch took from each of its ports, by the rules that match a port alone."""
         control = SwitchControl(str(instance(self._lab.runtime, node).control), "br0")
-        try:
-            rules = FlowQuery(control, timeout_s=SWITCH_ANSWERS_WITHIN_S).answer(
-                time.monotonic() + SWITCH_ANSWERS_WITHIN_S
-            )
-        except OSError as error:
-            raise RunFailed(f"the switch of {node} does not answer: {error}", hint="see 'testbedctl status'") from error
-        counts: dict[str, int] = {}
+        rules = parse_rules(self._answer(node, ask_rules(control, timeout_s=SWITCH_ANSWERS_WITHIN_S)))
+        counts: dict[str, int] = defaultdict(int)
         for rule in rules:
-            found = _IN_PORT.search(rule.match)
-            if found and "nw_" not in rule.match:
-                counts[found[1]] = counts.get(found[1], 0) + rule.packets
+            if found := _IN_PORT.search(rule.match):
+                counts[found[1]] += rule.packets
         return counts
+
+    def _taken_from_cameras(self, van: str) -> int:
+        """Packets that a vAN took from its cameras: all that it took, less those that came back from vDPIs.
+
+        Rules of cameras and shares come and go, and their counts with them; this count stays.
+        """
+        control = str(instance(self._lab.runtime, van).control)
+        query = ControlQuery(control, "dpif-netdev/pmd-stats-show", timeout_s=SWITCH_ANSWERS_WITHIN_S)
+        back = sum(n for port, n in self._port_packets(van).items() if port != CAMERAS_PORT)
+        return parse_received(self._answer(van, query)) - back
+
+    def _answer(self, node: str, query: ControlQuery) -> str:
+        try:
+            return query.answer(time.monotonic() + SWITCH_ANSWERS_WITHIN_S)
+        except OSError as error:
+            raise RunFailed(
+                f"the switch of {node} does not answer: {error}", hint="see 'testbedctl status'"
+            ) from error
 
     def _interfaces(self, node: str) -> dict[str, tuple[int, int]]:
         """Packets received and transmitted by each interface of a node."""
@@ -131,7 +154,7 @@ class CounterReader:
 
 
 class DropWatch:
-    """Notes, about once a second, what a vDPI's switch did not take from its ports and whether it was throttled."""
+    """Notes once a second what a vDPI's switch did not take from its ports, and whether it was throttled."""
 
     PERIOD_S = 1.0
 

@@ -19,7 +19,7 @@ WINDOW_S = 3.5
 
 LOOK_AGAIN_S = 0.03
 SILENCE_LIMIT_S = 3.0
-MATCHER = '{__name__=~"vnf_(up|cpu_.+|memory_.+|storage_.+|network_.+|forwarded_.+|flow_bytes_total)"}'
+MATCHER = '{__name__=~"vnf_(up|(cpu|memory|storage|network|forwarded)_.+|flow_bytes_total)"}'
 
 
 class Monitor:
@@ -35,7 +35,7 @@ class Monitor:
     def look(self, shares: Sequence[ShareInForce], paths: dict[str, str]) -> Observation | None:
         """What was scraped last, or None if nothing new was; cheap between scrapes.
 
-        ``paths`` is the vDPI that serves each camera now. Raises ``RunFailed`` if telemetry has fallen silent.
+        ``paths`` is the vDPI that serves each camera now. Raises ``RunFailed`` if telemetry fell silent.
         """
         now_s = time.time()
         if now_s < self._next_look_s:
@@ -47,7 +47,8 @@ class Monitor:
             self._next_look_s = now_s + LOOK_AGAIN_S
             if now_s - max(self._newest_s, self._silent_since_s) > SILENCE_LIMIT_S:
                 raise RunFailed(
-                    f"no samples of the vDPIs for {now_s - self._newest_s:.1f} s", hint="see the logs of prometheus"
+                    f"no samples of the vDPIs for {now_s - self._newest_s:.1f} s",
+                    hint="see the logs of prometheus",
                 )
             return None
         self._newest_s = newest_s
@@ -75,7 +76,9 @@ class Monitor:
         for key, measured in vnf_usage(found, now_s).items():
             vnf = self._plan.vnfs[key]
             if key in self._vdpis and not measured.up:
-                raise RunFailed(f"{key} cannot be measured any more", hint="see the log of its domain's agent")
+                raise RunFailed(
+                    f"{key} cannot be measured any more", hint="see the log of its domain's agent"
+                )
             states[key] = VnfState(
                 key=key,
                 service=vnf.service,
@@ -96,7 +99,9 @@ class Monitor:
         points: dict[tuple[str, str], list[tuple[float, float]]] = defaultdict(list)
         for sample in found:
             if sample.metric == "vnf_flow_bytes_total":
-                points[sample.labels["source"], sample.labels["destination"]].append((sample.unix_s, sample.value))
+                points[sample.labels["source"], sample.labels["destination"]].append(
+                    (sample.unix_s, sample.value)
+                )
         return tuple(
             replace(flow, path=paths[flow.id], rate_bps=_rate_bps(points[flow.source, flow.destination]))
             for flow in self._flows.values()

@@ -24,7 +24,7 @@ class _Reading:
 
 
 class NoiseWatch:
-    """Reads the host's CPU time once a second; ``group`` is the lab's CPU control group, of version 1 or 2."""
+    """Reads the host's CPU time once a second; ``group`` is the lab's CPU control group."""
 
     def __init__(self, version: int, group: Path, *, proc: Path = Path("/proc")):
         self._version, self._group, self._proc = version, group, proc
@@ -52,7 +52,7 @@ class NoiseWatch:
         self._others_max = others if self._others_max is None else max(self._others_max, others)
 
     def record(self) -> dict[str, float | None]:
-        """The trial's ``noise``: least idle time, most steal (ratios of all cores), most used by others (cores)."""
+        """The trial's ``noise``: least idle, most steal (ratios of all cores), most by others (cores)."""
         return {
             "idle_ratio_min": self._idle_min,
             "steal_ratio_max": self._steal_max,

@@ -16,7 +16,15 @@ from testbedctl.records.manifest import Camera, Host, Manifest, Planned, Step, V
 from testbedctl.spec.profile import Profile
 from testbedctl.traffic.schedule import Schedule
 
-DEPENDENCIES = ("iperf3", "nfstream", "os-ken", "prometheus-api-client", "prometheus-client", "pyarrow", "scipy")
+DEPENDENCIES = (
+    "iperf3",
+    "nfstream",
+    "os-ken",
+    "prometheus-api-client",
+    "prometheus-client",
+    "pyarrow",
+    "scipy",
+)
 
 
 def order(arms: Sequence[str], trials: int, seed: int) -> list[Planned]:
@@ -41,7 +49,10 @@ def manifest(
         lab=plan.lab,
         testbed=plan.testbed.model_dump(mode="json", by_alias=True),
         profile=profile.model_dump(mode="json"),
-        steps=[Step(step=s.step, start_s=s.start_s, end_s=s.end_s, offered_bps=s.offered_bps) for s in schedule.steps],
+        steps=[
+            Step(step=s.step, start_s=s.start_s, end_s=s.end_s, offered_bps=s.offered_bps)
+            for s in schedule.steps
+        ],
         cameras=[
             Camera(
                 camera=c.camera,

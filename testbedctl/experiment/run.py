@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from testbedctl.analysis.results import results_of
+from testbedctl.backends.local.health import wait_until_scraped
 from testbedctl.backends.local.lab import Lab
 from testbedctl.backends.local.plan import Plan
 from testbedctl.balancing.registry import policy
@@ -27,7 +28,9 @@ REPEATS = 2
 def lay_out(plan: Plan, profile: Profile, seed: int) -> Schedule:
     """The schedule of a profile on a lab."""
     services = plan.services
-    return schedule(profile, plan.testbed, seed, lambda service, number: services[service].camera_address(number))
+    return schedule(
+        profile, plan.testbed, seed, lambda service, number: services[service].camera_address(number)
+    )
 
 
 def stress(
@@ -53,6 +56,7 @@ def stress(
         held(lab.lock, f"the lab {lab.name}", wait_s=wait_s),
         RunWriter.create(runs_dir, manifest(lab.plan, profile, laid_out, arms, trials, seed)) as run,
     ):
+        wait_until_scraped(lab)
         number = 0
         for planned in run.manifest.order:
             for _ in range(1 + REPEATS):
@@ -61,11 +65,13 @@ def stress(
                 writer = run.trial(number, planned.arm)
                 trial = Trial(lab, profile, laid_out, policies[planned.arm](), writer, observer)
                 outcome = trial.run()
-                observer.trial_ended(planned, outcome)
+                observer.trial_ended(outcome)
                 if outcome.valid:
                     break
             else:
-                raise RunFailed(f"trial {planned.trial} of {planned.arm} was invalid {1 + REPEATS} times: {outcome.cause}")
+                raise RunFailed(
+                    f"trial {planned.trial} of {planned.arm} was invalid {1 + REPEATS} times: {outcome.cause}"
+                )
         return run.complete(results_of(run.reader()))
 
 
@@ -73,4 +79,3 @@ def _fresh(arm: str) -> Callable[[], Policy]:
     """A maker of a new policy for every trial; a bad arm is refused now, before anything runs."""
     policy(arm)
     return lambda: policy(arm)[1]
-

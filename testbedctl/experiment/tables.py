@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import statistics
 from collections import defaultdict
@@ -81,13 +82,15 @@ class TrialTables:
         for sample in samples:
             if "vnf" in sample.labels and "service" in sample.labels:
                 by_vnf[f"{sample.labels['service']}/{sample.labels['vnf']}"][sample.unix_s].append(sample)
-        rows = [row for key in sorted(by_vnf) if key in self._plan.vnfs for row in self._vnf(key, by_vnf[key])]
+        rows = [
+            row for key in sorted(by_vnf) if key in self._plan.vnfs for row in self._vnf(key, by_vnf[key])
+        ]
         return [row for row in rows if 0 <= row["at_s"] <= self._schedule.duration_s + 1]
 
     def _vnf(self, key: str, at: dict[float, list[Sample]]) -> Iterable[Row]:
         times = sorted(at)
         plan = self._plan.vnfs[key]
-        for before_s, unix_s in zip(times, times[1:], strict=False):
+        for before_s, unix_s in itertools.pairwise(times):
             measured = vnf_usage([*at[before_s], *at[unix_s]], unix_s).get(key)
             if measured is None:
                 continue
@@ -120,7 +123,9 @@ class TrialTables:
             for service in self._services:
                 sent, delivered = self._packets(service, step) if counted else (0, 0)
                 lost = attribute(before[service], after[service], sent, delivered, drops)
-                rows += [{"step": step, "service": service, "hop": hop, "packets": n} for hop, n in lost.items()]
+                rows += [
+                    {"step": step, "service": service, "hop": hop, "packets": n} for hop, n in lost.items()
+                ]
         return rows
 
     def _packets(self, service: str, step: int) -> tuple[int, int]:

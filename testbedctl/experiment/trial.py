@@ -52,7 +52,7 @@ class Observer(TrafficObserver, Protocol):
     def decided(self, sentence: str) -> None:
         """The policy did something."""
 
-    def trial_ended(self, planned: Planned, outcome: Outcome) -> None:
+    def trial_ended(self, outcome: Outcome) -> None:
         """A trial has ended."""
 
 
@@ -84,7 +84,9 @@ class Trial:
     ):
         self._lab, self._profile, self._schedule = lab, profile, schedule
         self._policy, self._writer, self._observer = policy, writer, observer
-        self._flows = {c.camera: self._flow(c.camera, c.service, c.source, c.destination) for c in schedule.cameras}
+        self._flows = {
+            c.camera: self._flow(c.camera, c.service, c.source, c.destination) for c in schedule.cameras
+        }
         self._actuator = Actuator(lab.controller(), lab.plan, self._flows, secrets.randbits(COOKIE_BITS))
         self._reader = CounterReader(lab)
         self._drops = DropWatch(self._reader)
@@ -155,7 +157,14 @@ class Trial:
         ended_unix_s = time.time()
         self._drops.note(after)
         measured = Measured(
-            started_unix_s, ended_unix_s, before, after, at_steps, inspected, self._settled_engines(), decisions
+            started_unix_s,
+            ended_unix_s,
+            before,
+            after,
+            at_steps,
+            inspected,
+            self._settled_engines(),
+            decisions,
         )
         return measured, rows
 
@@ -171,7 +180,9 @@ class Trial:
             decision = self._decision(applied, observation, started_unix_s)
             self._writer.append_decision(decision)
             if applied.applied_unix_s is not None:
-                self._observer.decided(f"{decision['action']} at {decision['at_s']:.1f} s: {decision['reason']}")
+                self._observer.decided(
+                    f"{decision['action']} at {decision['at_s']:.1f} s: {decision['reason']}"
+                )
             made.append(decision)
         return made
 
@@ -188,7 +199,9 @@ class Trial:
             "vnf": reason.vnf,
             "target": applied.target,
             "flows": list(applied.flow_ids),
-            "share_ratio": moved / total if total and applied.flow_ids and not isinstance(action, Release) else None,
+            "share_ratio": moved / total
+            if total and applied.flow_ids and not isinstance(action, Release)
+            else None,
             "observed": _finite(reason.observed),
             "forecast": _finite(reason.forecast),
             "threshold": _finite(reason.threshold),
@@ -209,22 +222,34 @@ class Trial:
         return last
 
     def _record(self, measured: Measured, rows: list[Any]) -> Outcome:
-        tables = TrialTables(self._lab.plan, self._schedule, [asdict(row) for row in rows], measured.started_unix_s)
+        tables = TrialTables(
+            self._lab.plan, self._schedule, [asdict(row) for row in rows], measured.started_unix_s
+        )
         dropped = [sample for samples in self._drops.samples.values() for sample in samples]
         telemetry = tables.telemetry(self._lab, measured.ended_unix_s)
         self._writer.write_table("flows", tables.flows)
         self._writer.write_table("steps", tables.steps())
         self._writer.write_table("vnfs", tables.vnfs(telemetry))
         self._writer.write_table("telemetry", tables.telemetry_rows(telemetry))
-        self._writer.write_table("hops", tables.hops(measured, dropped, counted=self._profile.traffic != "tcp"))
+        self._writer.write_table(
+            "hops", tables.hops(measured, dropped, counted=self._profile.traffic != "tcp")
+        )
         dpi = self._inspection(measured)
-        blind = {key: d["ratio"] for key, d in dpi.items() if d["ratio"] is not None and d["ratio"] < INSPECTED_AT_LEAST}
-        cause = "; ".join(f"the engine of {k} saw only {r:.1%} of what was forwarded" for k, r in blind.items())
+        blind = {
+            key: d["ratio"]
+            for key, d in dpi.items()
+            if d["ratio"] is not None and d["ratio"] < INSPECTED_AT_LEAST
+        }
+        cause = "; ".join(
+            f"the engine of {k} saw only {r:.1%} of what was forwarded" for k, r in blind.items()
+        )
         warnings = self._noise.warnings()
         self._writer.write_trial(
             {
                 "status": "invalid" if blind else "complete",
-                "started": datetime.fromtimestamp(measured.started_unix_s, UTC).isoformat(timespec="milliseconds"),
+                "started": datetime.fromtimestamp(measured.started_unix_s, UTC).isoformat(
+                    timespec="milliseconds"
+                ),
                 "duration_s": measured.ended_unix_s - measured.started_unix_s,
                 "cookie": self._actuator.cookie,
                 "noise": self._noise.record(),
@@ -240,7 +265,8 @@ class Trial:
         for key, seen in measured.inspected_after.items():
             inspected = seen - measured.inspected_before[key]
             forwarded = sum(
-                measured.after[s].lanes[key].vdpi_flow - measured.before[s].lanes[key].vdpi_flow for s in measured.after
+                measured.after[s].lanes[key].vdpi_flow - measured.before[s].lanes[key].vdpi_flow
+                for s in measured.after
             )
             ratio = inspected / forwarded if forwarded else None
             found[key] = {"forwarded": forwarded, "inspected": inspected, "ratio": ratio}

@@ -45,7 +45,7 @@ def detect(root: Path = Path("/sys/fs/cgroup")) -> Hierarchy:
         return Hierarchy(1, {c: root / c for c in CONTROLLERS_V1})
     controllers = root / "cgroup.controllers"
     if controllers.is_file() and {"cpu", "memory"} <= set(controllers.read_text().split()):
-        return Hierarchy(2, {c: root for c in CONTROLLERS_V1})
+        return Hierarchy(2, dict.fromkeys(CONTROLLERS_V1, root))
     raise HostUnfit(
         f"no control groups with the controllers cpu and memory under {root}",
         hint="mount cgroup v2, or v1 with cpu, cpuacct and memory",

@@ -1,4 +1,4 @@
-"""Sets up interfaces of the calling thread's namespace by ioctl: thousands of times cheaper than a process each.
+"""Sets up interfaces of the calling thread's namespace by ioctl: far cheaper than a process for each.
 
 Offloads are switched off because a user-space switch takes raw frames from a veth: a frame whose checksum
 the kernel left for a network card to fill in arrives broken, so that TCP hangs although pings pass.
@@ -61,7 +61,7 @@ class Interfaces:
 
 
 def quieten() -> None:
-    """No IPv6, no reverse-path filter and no firewall on bridges in this namespace: only the lab's own packets
+    """No IPv6, no reverse-path filter, no firewall on bridges in this namespace: only the lab's own packets
     cross its links, and nothing else costs time on the way."""
     root = Path("/proc/sys/net")
     for scope in ("all", "default"):

@@ -121,7 +121,7 @@ def pids(inodes: set[int]) -> list[int]:
         if not entry.name.isdigit():
             continue
         try:
-            if os.stat(f"/proc/{entry.name}/ns/net").st_ino in inodes:
+            if Path(f"/proc/{entry.name}/ns/net").stat().st_ino in inodes:
                 found.append(int(entry.name))
         except (FileNotFoundError, ProcessLookupError, PermissionError):
             continue  # it ended while we looked, or is none of ours

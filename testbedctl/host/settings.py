@@ -8,8 +8,10 @@ from pathlib import Path
 
 from testbedctl.host.journal import Journal, Record
 
-SOCKET_BUFFERS = tuple(Path("/proc/sys/net/core") / name for name in ("rmem_default", "rmem_max", "wmem_default", "wmem_max"))
-"""Receive buffer of new sockets (a user-space switch's ring), and the most that a program may ask for; bytes."""
+SOCKET_BUFFERS = tuple(
+    Path("/proc/sys/net/core") / name for name in ("rmem_default", "rmem_max", "wmem_default", "wmem_max")
+)
+"""Receive buffer of new sockets (a user-space switch's ring), and the most one may ask for; bytes."""
 
 EXPEDITED_RCU = Path("/sys/kernel/rcu_expedited")
 """1: the kernel answers a grace period at once. Closing a packet socket costs one, 7 ms each otherwise."""
@@ -45,7 +47,7 @@ def raised(journal: Journal, path: Path, least: int) -> Iterator[None]:
 
 def in_force(record: Record) -> bool:
     """Whether the value that we wrote still stands."""
-    return read(Path(record["path"])) == record["new"]
+    return read(Path(record["path"])) == str(record["new"])
 
 
 def restore(record: Record) -> None:

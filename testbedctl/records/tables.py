@@ -45,7 +45,13 @@ _FLOW_COUNTS = "sent_bytes sent_packets delivered_bytes delivered_packets lost_p
 
 SCHEMAS: dict[str, pa.Schema] = {
     "flows": _ordered(
-        _columns("sent_packets delivered_packets lost_packets jitter_s", str="camera service", i32="second step", i64=_FLOW_COUNTS, f64="jitter_s"),
+        _columns(
+            "sent_packets delivered_packets lost_packets jitter_s",
+            str="camera service",
+            i32="second step",
+            i64=_FLOW_COUNTS,
+            f64="jitter_s",
+        ),
         f"camera service second step {_FLOW_COUNTS} jitter_s",
     ),
     "steps": _columns(

@@ -20,7 +20,7 @@ from testbedctl.telemetry import cgroups, inspection, processes
 from testbedctl.telemetry.config import AgentConfig, VnfSources
 from testbedctl.telemetry.ledger import Ledger
 from testbedctl.telemetry.metrics import METRICS, VNF_LABELS
-from testbedctl.telemetry.switch import FlowQuery
+from testbedctl.telemetry.switch import ControlQuery, ask_rules, parse_rules
 
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
@@ -63,7 +63,7 @@ class VnfReader:
         self._forwarded_bytes: Ledger[str] = Ledger()
         self._flow_packets: dict[tuple[str, str], Ledger[str]] = defaultdict(Ledger)
         self._flow_bytes: dict[tuple[str, str], Ledger[str]] = defaultdict(Ledger)
-        self._query: FlowQuery | None = None
+        self._query: ControlQuery | None = None
         self._faults: dict[str, str] = {}
         self._said: set[str] = set()
 
@@ -73,9 +73,9 @@ class VnfReader:
         self._query = None
         if self._sources.ovs:
             switch = self._sources.ovs
-            self._try("switch", lambda: self._send(FlowQuery(switch)))
+            self._try("switch", lambda: self._send(ask_rules(switch)))
 
-    def _send(self, query: FlowQuery) -> None:
+    def _send(self, query: ControlQuery) -> None:
         self._query = query
 
     def read(self, families: Families) -> None:
@@ -154,7 +154,7 @@ class VnfReader:
     def _flows(self, families: Families, deadline_s: float) -> None:
         if self._query is None:
             return
-        rules = [rule for rule in self._query.answer(deadline_s) if rule.forwards]
+        rules = [rule for rule in parse_rules(self._query.answer(deadline_s)) if rule.forwards]
         packets = self._forwarded_packets.update({rule.match: rule.packets for rule in rules})
         size = self._forwarded_bytes.update({rule.match: rule.bytes for rule in rules})
         families.add("vnf_forwarded_packets", self._labels, packets)

@@ -12,6 +12,7 @@ import json
 import re
 import socket
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from testbedctl.telemetry.config import SwitchControl
@@ -37,30 +38,30 @@ class Rule:
     destination: str | None
 
 
-class FlowQuery:
-    """A question that is on its way to a switch. Ask many switches first, then collect: they answer in
-    parallel."""
+class ControlQuery:
+    """A question that is on its way to a switch. Ask many switches, then collect: they answer in parallel."""
 
-    def __init__(self, switch: SwitchControl, *, timeout_s: float = 0.1) -> None:
+    def __init__(
+        self, control: str, method: str, parameters: Sequence[str] = (), *, timeout_s: float = 0.1
+    ) -> None:
         """Send the question; raises ``OSError`` if nobody listens."""
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.settimeout(timeout_s)
         try:
-            self._socket.connect(switch.control)
-            request = {"id": 0, "method": "bridge/dump-flows", "params": [switch.bridge]}
-            self._socket.sendall(json.dumps(request).encode())
+            self._socket.connect(control)
+            self._socket.sendall(json.dumps({"id": 0, "method": method, "params": list(parameters)}).encode())
         except OSError:
             self._socket.close()
             raise
 
-    def answer(self, deadline_s: float) -> list[Rule]:
-        """The switch's rules; raises ``OSError`` if they are not here by ``deadline_s`` (monotonic), and
+    def answer(self, deadline_s: float) -> str:
+        """The switch's answer; raises ``OSError`` if it is not here by ``deadline_s`` (monotonic), and
         ``ValueError`` if the switch refuses."""
         with self._socket:
             reply = self._receive(deadline_s)
         if reply["error"] is not None:
             raise ValueError(f"the switch refuses: {reply['error']}")
-        return parse_rules(reply["result"])
+        return reply["result"] or ""
 
     def _receive(self, deadline_s: float) -> dict[str, str | None]:
         received = b""
@@ -77,9 +78,25 @@ class FlowQuery:
                 continue
 
 
-def parse_rules(dump: str | None) -> list[Rule]:
+def ask_rules(switch: SwitchControl, *, timeout_s: float = 0.1) -> ControlQuery:
+    """Ask for the rules of a bridge; ``parse_rules`` reads the answer."""
+    return ControlQuery(switch.control, "bridge/dump-flows", [switch.bridge], timeout_s=timeout_s)
+
+
+def parse_received(stats: str) -> int:
+    """Packets that the user-space datapath took from all its ports, from ``dpif-netdev/pmd-stats-show``.
+
+    Unlike a rule's counter it goes on when rules are removed. Raises ``ValueError`` where it is missing.
+    """
+    counts = [int(line.split(":")[1]) for line in stats.splitlines() if "packets received:" in line]
+    if not counts:
+        raise ValueError("the switch has no user-space datapath")
+    return sum(counts)
+
+
+def parse_rules(dump: str) -> list[Rule]:
     """Rules from the text of ``bridge/dump-flows``, without those that the switch keeps for itself."""
-    lines = (line for line in (dump or "").splitlines() if not line.startswith(_INTERNAL))
+    lines = (line for line in dump.splitlines() if not line.startswith(_INTERNAL))
     return [_rule(*found.groups()) for line in lines if (found := _RULE.search(line))]
 
 

@@ -30,7 +30,7 @@ from testbedctl.traffic.schedule import Camera
 DATA_TOS = 0x10
 """Type of service of measured data, and of nothing else. Within the mask 0x1c that ``ip rule`` takes."""
 
-PACING_TIMER_US = 8000
+PACING_TIMER_US = 5000
 """How often a camera looks whether it may send; a larger value means bursts (iperf issue 386)."""
 
 WINDOW_BYTES = 4 * 1024 * 1024

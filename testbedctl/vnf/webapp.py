@@ -12,6 +12,7 @@ import html
 import ipaddress
 import json
 import signal
+import socketserver
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -52,6 +53,11 @@ class WebServer(ThreadingHTTPServer):
                 f"the web page cannot listen on {address}:{port}: {error.strerror}",
                 hint="is the address the VNF's own, and the port free?",
             ) from error
+
+    def server_bind(self) -> None:
+        """Bind without asking a name server for our own name: none answers inside the VNF, for seconds."""
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = str(self.server_address[0]), self.server_address[1]
 
 
 class Request(BaseHTTPRequestHandler):

@@ -36,6 +36,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def untouched(state: Path) -> Iterator[None]:
     """After the test the host must look as before it; whatever a failed test left is taken down first."""
     before = snapshot()
+    assert not state.exists()
     yield
     leftovers = cli("down", "--all")
     after = snapshot()

@@ -11,10 +11,12 @@ PROGRAMS = ("ovs", "prometheus", "iperf3", "tcpdump", "python")
 
 
 def snapshot() -> dict[str, object]:
-    """Namespaces, interfaces, control groups, kernel settings, runtime files and lab programs of this host."""
+    """Namespaces, interfaces, control groups, kernel settings, runtime files and lab programs."""
     return {
-        "namespaces": sorted(p.name for p in Path("/run/netns").glob("*")) if Path("/run/netns").is_dir() else [],
-        "interfaces": sorted(os.listdir("/sys/class/net")),
+        "namespaces": sorted(p.name for p in Path("/run/netns").glob("*"))
+        if Path("/run/netns").is_dir()
+        else [],
+        "interfaces": sorted(p.name for p in Path("/sys/class/net").iterdir()),
         "groups": sorted(str(p) for p in Path("/sys/fs/cgroup").rglob("testbedctl*")),
         "settings": {s: (Path("/proc/sys") / s).read_text() for s in SETTINGS},
         "expedited": Path("/sys/kernel/rcu_expedited").read_text(),
@@ -27,7 +29,9 @@ def snapshot() -> dict[str, object]:
 def _programs() -> list[str]:
     """Programs that a lab would run, without those above this test in the process tree."""
     table = {}
-    listing = subprocess.run(["ps", "-eo", "pid=,ppid=,stat=,comm="], capture_output=True, text=True, check=True)
+    listing = subprocess.run(
+        ["ps", "-eo", "pid=,ppid=,stat=,comm="], capture_output=True, text=True, check=True
+    )
     for line in listing.stdout.splitlines():
         pid, parent, state, name = line.split(None, 3)
         table[int(pid)] = (int(parent), state, name)

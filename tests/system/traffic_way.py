@@ -1,7 +1,7 @@
 """The way of the traffic tests, in four namespaces of their own; removed with everything that runs in them.
 
-    cameras ── van ── vdpi ══ vxlan ══ sink        measured data (type of service DATA_TOS)
-       └──────────────────────────────────┘        everything else, over a management cable
+cameras ── van ── vdpi ══ vxlan ══ sink        measured data (type of service DATA_TOS)
+   └──────────────────────────────────┘        everything else, over a management cable
 """
 
 from __future__ import annotations

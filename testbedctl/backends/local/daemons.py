@@ -1,4 +1,4 @@
-"""Which programs a lab runs beside its switches: controller, telemetry, inspection engines, web pages, sinks."""
+"""The programs that a lab runs beside its switches: controller, telemetry, engines, web pages, sinks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from testbedctl.backends.local.lab import PROMETHEUS_PORT, USER_PROGRAM, Lab
-from testbedctl.backends.local.plan import MANAGEMENT, MANAGEMENT_PREFIX, Plan, camera_memory_bytes, tunnel_port
+from testbedctl.backends.local.plan import (
+    MANAGEMENT,
+    MANAGEMENT_PREFIX,
+    Plan,
+    camera_memory_bytes,
+    tunnel_port,
+)
 from testbedctl.backends.local.switches import OPENFLOW_PORT, instance
 from testbedctl.host import netns
 from testbedctl.telemetry.config import AgentConfig, Cgroups, Limits, SwitchControl, VnfSources
@@ -122,7 +128,9 @@ def _sources(lab: Lab, plan: Plan, key: str) -> VnfSources:
             storage_write_bytes_per_second=bps(vnf.flavour.storage_write_mbps) / 8,
             network_bytes_per_second=bps(vnf.flavour.network_mbps) / 8,
         ),
-        ovs=SwitchControl(control=str(instance(lab.runtime, key).control), bridge="br0") if has_switch else None,
+        ovs=SwitchControl(control=str(instance(lab.runtime, key).control), bridge="br0")
+        if has_switch
+        else None,
         dpi_stats=str(lab.dpi_stats(key)) if vnf.spec.type == "vdpi" and vnf.spec.dpi != "off" else None,
         netns=f"{netns.NETNS_DIR}/{plan.nodes[key].netns}",
     )
@@ -157,7 +165,9 @@ def _monitoring(lab: Lab) -> list[Program]:
         Program(
             "prometheus",
             MANAGEMENT,
-            prometheus_argv(lab.state / "prometheus.yml", lab.state / "prometheus", f"10.255.0.1:{PROMETHEUS_PORT}"),
+            prometheus_argv(
+                lab.state / "prometheus.yml", lab.state / "prometheus", f"10.255.0.1:{PROMETHEUS_PORT}"
+            ),
         ),
     ]
 
@@ -172,6 +182,7 @@ def _web_pages(plan: Plan) -> list[Program]:
             "--listen", str(plan.nodes[key].address), "--port", str(WEB_PORT),
             "--prometheus", f"http://10.255.0.1:{PROMETHEUS_PORT}",
             "--service", vnf.service,
+            "--cameras", plan.services[vnf.service].camera_prefix,
         )  # fmt: skip
         found.append(Program(f"web page {key}", key, argv))
     return found

@@ -41,7 +41,9 @@ def take_down(lab: Lab) -> list[str]:
                 removed += _undo(lab, record)
     left = audit(lab, records) if same_boot else []
     if left:
-        raise CleanupIncomplete(f"left behind by the lab {lab.name}: {'; '.join(left)}", hint="run 'down' again")
+        raise CleanupIncomplete(
+            f"left behind by the lab {lab.name}: {'; '.join(left)}", hint="run 'down' again"
+        )
     _remove_tree(lab.state)
     for shared in (paths.RUNTIME_ROOT, paths.state_root()):
         _remove_if_empty(shared)
@@ -77,14 +79,16 @@ def _processes(lab: Lab, records: list[Record]) -> list[ProcessId]:
 
 
 def _end_processes(lab: Lab, records: list[Record]) -> int:
-    """A user's own programs are asked to end; ours have nothing to save, for all they hold goes with the lab."""
+    """End everything. A user's own programs are asked to; ours have nothing to save."""
     journaled = [r for r in records if r["kind"] == "process" and r["name"].startswith(USER_PROGRAM)]
     process.end([ProcessId(r["pid"], r["ticks"]) for r in journaled])
     ended = 0
     while living := _processes(lab, records):  # a program may have started another meanwhile
         ended += len(living)
         if stubborn := process.kill(living):
-            raise CleanupIncomplete(f"processes that cannot be ended: {', '.join(str(p.pid) for p in stubborn)}")
+            raise CleanupIncomplete(
+                f"processes that cannot be ended: {', '.join(str(p.pid) for p in stubborn)}"
+            )
     return ended
 
 

@@ -7,13 +7,12 @@ import socket
 import threading
 from collections.abc import Callable
 
-from testbedctl.backends.local.lab import Lab
 from testbedctl.backends.local.plan import Node
 from testbedctl.errors import UsageError
 from testbedctl.host import netns
 
 
-def serve(lab: Lab, node: Node, port: int, listen: int, ready: Callable[[int], None]) -> None:
+def serve(node: Node, port: int, listen: int, ready: Callable[[int], None]) -> None:
     """Accept on ``127.0.0.1:listen`` until interrupted; ``ready`` is told the port that was bound."""
     target = node.address or "127.0.0.1"
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as server:

@@ -1,7 +1,8 @@
-"""When a lab counts as up: every program answers, every target is scraped, every service's data path carries."""
+"""When a lab counts as up: every program answers, every VNF is measured, every data path carries."""
 
 from __future__ import annotations
 
+import http.client
 import time
 from collections.abc import Callable
 from functools import partial
@@ -37,11 +38,14 @@ def wait_until_ready(lab: Lab, plan: Plan, progress: Callable[[str], None]) -> N
     for service in plan.services.values():
         path_carries = partial(_carries, plan, service)
         wait_until(path_carries, f"the data path of {service.name}", deadline, alive)
-    progress("programs in the VNFs")
     for what, check in _vnf_checks(lab, plan):
+        progress(what)
         wait_until(check, what, deadline, alive)
     progress("telemetry")
-    wait_until(partial(_all_scraped, lab, plan), "Prometheus", deadline, alive)
+    for domain in agent_endpoints(plan):
+        reads_all = partial(_agent_reads_all, lab, plan, domain)
+        wait_until(reads_all, f"the monitoring agent of {domain}", deadline, alive)
+    wait_until(partial(_prometheus_answers, lab), "Prometheus", deadline, alive)
 
 
 def scrape_targets(plan: Plan) -> dict[str, Any]:
@@ -125,19 +129,46 @@ def _user_ready(lab: Lab, plan: Plan, key: str) -> bool:
     assert ready is not None  # the caller looked
     if ready.tcp:
         return tcp_answers(plan.nodes[MANAGEMENT].netns, node.address or "", ready.tcp)
-    check = process.spawn(ready.command or [], netns=node.netns, cgroups=lab.groups(key), die_with_parent=True)
+    check = process.spawn(
+        ready.command or [], netns=node.netns, cgroups=lab.groups(key), die_with_parent=True
+    )
     return check.wait(timeout=ready.timeout_s) == 0
 
 
-def _all_scraped(lab: Lab, plan: Plan) -> bool:
-    """Whether every target was scraped and every VNF's sources could be read."""
-    from testbedctl.telemetry.prometheus import samples
+def _agent_reads_all(lab: Lab, plan: Plan, domain: str) -> bool:
+    """Whether a domain's monitoring agent can read every source of every VNF of its domain."""
+    host, port = agent_endpoints(plan)[domain]
+    with lab.inside_management():
+        connection = http.client.HTTPConnection(host, port, timeout=2)
+        try:
+            connection.request("GET", "/metrics")
+            lines = connection.getresponse().read().decode().splitlines()
+        except OSError:  # it does not listen yet
+            return False
+        finally:
+            connection.close()
+    readable = sum(line.startswith("vnf_up{") and float(line.rpartition(" ")[2]) == 1 for line in lines)
+    return readable == sum(vnf.spec.domain == domain for vnf in plan.vnfs.values())
+
+
+def _prometheus_answers(lab: Lab) -> bool:
+    from testbedctl.telemetry.prometheus import ready
 
     with lab.inside_management():
-        found = samples(PROMETHEUS_URL, '{__name__=~"up|vnf_up"}', 5)
-    newest = {(s.metric, tuple(sorted(s.labels.items()))): s.value for s in sorted(found, key=lambda s: s.unix_s)}
-    targets = [v for (metric, _), v in newest.items() if metric == "up"]
-    vnfs = [v for (metric, _), v in newest.items() if metric == "vnf_up"]
-    wanted = scrape_targets(plan)
-    enough = len(targets) == len(wanted["agents"]) + 1 + len(wanted["extra"]) and len(vnfs) == len(plan.vnfs)
-    return enough and all(v == 1 for v in (*targets, *vnfs))
+        return ready(PROMETHEUS_URL)
+
+
+def wait_until_scraped(lab: Lab, within_s: float = 15.0) -> None:
+    """Return when Prometheus holds a sample of every target; its first comes some 5 s after its start."""
+    from testbedctl.telemetry.prometheus import samples
+
+    wanted = scrape_targets(lab.plan)
+    targets = len(wanted["agents"]) + 1 + len(wanted["extra"])
+
+    def scraped() -> bool:
+        with lab.inside_management():
+            found = samples(PROMETHEUS_URL, "up", 3)
+        answered = {tuple(sorted(s.labels.items())) for s in found if s.value == 1}
+        return len(answered) == targets
+
+    wait_until(scraped, "Prometheus's first scrape", time.monotonic() + within_s, partial(_check_alive, lab))

@@ -93,7 +93,10 @@ class Lab:
 
     def daemons(self) -> list[Daemon]:
         """The programs that ``up`` started, in that order."""
-        return [Daemon(r["name"], r["node"], ProcessId(r["pid"], r["ticks"])) for r in self.journal.find("process")]
+        return [
+            Daemon(r["name"], r["node"], ProcessId(r["pid"], r["ticks"]))
+            for r in self.journal.find("process")
+        ]
 
     def groups(self, node: str) -> list[Path]:
         """The control-group directories of a node; empty where it has none."""
@@ -134,7 +137,9 @@ def find(name: str | None) -> Lab:
         name = known[0]
     if name is None:
         problem = "no lab is up" if not known else "more than one lab is up: name one with --lab"
-        raise UsageError(problem, hint=f"labs: {', '.join(known)}" if known else "start one with 'testbedctl up'")
+        raise UsageError(
+            problem, hint=f"labs: {', '.join(known)}" if known else "start one with 'testbedctl up'"
+        )
     if name not in known:
         listed = f"labs: {', '.join(known)}" if known else "start one with 'testbedctl up'"
         raise UsageError(f"there is no lab {name!r} on this host", hint=listed)

@@ -22,6 +22,7 @@ from testbedctl.traffic.iperf import DATA_TOS
 CONTROL_TABLE = 100
 """Routing table that leads over the management network."""
 
+
 def create(plan: Plan) -> None:
     """Make everything of the plan that is kernel networking; the namespaces must not exist yet."""
     owned = {key: node.netns for key, node in plan.nodes.items()}
@@ -44,7 +45,8 @@ def create(plan: Plan) -> None:
 def _cable(cable: Cable, owned: dict[str, str]) -> str:
     def end(end: End, *, first: bool) -> str:
         mac = f" address {end.mac}" if end.mac else ""
-        return f"name {end.interface}{mac} mtu {cable.mtu} netns {owned[end.node]}{' type veth' if first else ''}"
+        kind = " type veth" if first else ""
+        return f"name {end.interface}{mac} mtu {cable.mtu} netns {owned[end.node]}{kind}"
 
     return f"link add {end(cable.a, first=True)} peer {end(cable.b, first=False)}"
 
@@ -126,7 +128,8 @@ def _shape(cable: Cable, owned: dict[str, str]) -> None:
             line = f"qdisc add dev {end.interface} root netem delay {cable.delay_s * 1e6:.0f}us{limit}"
         elif cable.rate_bps:
             burst = max(16_000, int(cable.rate_bps / 8 / 250))  # at least what one timer tick lets through
-            line = f"qdisc add dev {end.interface} root tbf rate {cable.rate_bps:.0f}bit burst {burst} latency 50ms"
+            bucket = f"tbf rate {cable.rate_bps:.0f}bit burst {burst} latency 50ms"
+            line = f"qdisc add dev {end.interface} root {bucket}"
         else:
             continue
         try:

@@ -153,7 +153,9 @@ class ServicePlan:
     def camera_address(self, number: int) -> tuple[str, str, int]:
         """Source, destination and port of camera ``number`` (from 1)."""
         if not 1 <= number <= MAX_CAMERAS - 1:
-            raise UsageError(f"camera {number} of {self.name}: a service has at most {MAX_CAMERAS - 1} cameras")
+            raise UsageError(
+                f"camera {number} of {self.name}: a service has at most {MAX_CAMERAS - 1} cameras"
+            )
         source = IPv4Address(f"10.{self.index}.16.1") + number
         destination = IPv4Address(f"10.{self.index}.0.1") + number
         return str(source), str(destination), CAMERA_PORT

@@ -30,7 +30,9 @@ def plan(testbed: Testbed, lab: str | None = None) -> Plan:
     """Resolve names, addresses, cables, tunnels and switches of a lab (by default named as its spec)."""
     lab = lab or testbed.name
     if len(testbed.services) > MAX_SERVICES:
-        raise UsageError(f"{len(testbed.services)} services: the local backend carries at most {MAX_SERVICES}")
+        raise UsageError(
+            f"{len(testbed.services)} services: the local backend carries at most {MAX_SERVICES}"
+        )
     vnfs = _vnfs(testbed)
     services = _services(testbed)
     nodes = _nodes(testbed, lab, vnfs)
@@ -40,7 +42,12 @@ def plan(testbed: Testbed, lab: str | None = None) -> Plan:
         nodes=nodes,
         cables=(*_management(nodes), *_access(vnfs, services), *_underlay(vnfs, services), *_fabric(testbed)),
         tunnels=_tunnels(vnfs, services),
-        switches=(*_vans(vnfs, services), *_vdpis(vnfs, services), *_transport(vnfs, services), *_fabric_switch(testbed)),
+        switches=(
+            *_vans(vnfs, services),
+            *_vdpis(vnfs, services),
+            *_transport(vnfs, services),
+            *_fabric_switch(testbed),
+        ),
         vnfs=vnfs,
         services=services,
     )
@@ -50,7 +57,9 @@ def _vnfs(testbed: Testbed) -> dict[str, VnfPlan]:
     found = {}
     for service_name, service in testbed.services.items():
         for name, vnf in service.vnfs.items():
-            allotted = sum(testbed.flavours[v.flavour].vcpus for v in service.vnfs.values() if v.domain == vnf.domain)
+            allotted = sum(
+                testbed.flavours[v.flavour].vcpus for v in service.vnfs.values() if v.domain == vnf.domain
+            )
             found[f"{service_name}/{name}"] = VnfPlan(
                 key=f"{service_name}/{name}",
                 service=service_name,
@@ -91,7 +100,7 @@ def _nodes(testbed: Testbed, lab: str, vnfs: dict[str, VnfPlan]) -> dict[str, No
     if vnfs:
         nodes[MANAGEMENT] = Node(MANAGEMENT, "mgmt", netns(MANAGEMENT), group(MANAGEMENT), "10.255.0.1")
         nodes[TRANSPORT] = Node(TRANSPORT, "transport", netns(TRANSPORT), group(TRANSPORT))
-    keys = [(key, vnf.spec.type) for key, vnf in vnfs.items()]
+    keys: list[tuple[str, str]] = [(key, vnf.spec.type) for key, vnf in vnfs.items()]
     keys += [(f"{service}/cameras", "cameras") for service in testbed.services]
     for number, (key, kind) in enumerate(keys, 2):
         nodes[key] = Node(key, kind, netns(key), group(key), f"10.255.{number // 256}.{number % 256}")
@@ -121,7 +130,9 @@ def _access(vnfs: dict[str, VnfPlan], services: dict[str, ServicePlan]) -> list[
     for service in services.values():
         cables.append(
             Cable(
-                End(service.cameras, service.camera_interface, service.camera_mac, (f"{service.gateway}/16",)),
+                End(
+                    service.cameras, service.camera_interface, service.camera_mac, (f"{service.gateway}/16",)
+                ),
                 End(service.van, "cameras"),
             )
         )
@@ -136,7 +147,11 @@ def _underlay(vnfs: dict[str, VnfPlan], services: dict[str, ServicePlan]) -> lis
         for n, vdpi in enumerate(_vdpi_keys(vnfs), 1)
     ]
     cables += [
-        Cable(End(s.vsre, "edge0", None, (f"10.254.2.{s.index}/16",)), End(TRANSPORT, f"vsre{s.index}"), mtu=UNDERLAY_MTU)
+        Cable(
+            End(s.vsre, "edge0", None, (f"10.254.2.{s.index}/16",)),
+            End(TRANSPORT, f"vsre{s.index}"),
+            mtu=UNDERLAY_MTU,
+        )
         for s in services.values()
     ]
     return cables
@@ -168,7 +183,10 @@ def _vdpis(vnfs: dict[str, VnfPlan], services: dict[str, ServicePlan]) -> list[S
     for service in services.values():
         ports += [van_port(service.index), tunnel_port(service.index)]
         access, tunnel = len(ports) - 1, len(ports)
-        flows += [f"priority=100,in_port={access},actions={tunnel}", f"priority=100,in_port={tunnel},actions={access}"]
+        flows += [
+            f"priority=100,in_port={access},actions={tunnel}",
+            f"priority=100,in_port={tunnel},actions={access}",
+        ]
     return [Switch(vdpi, (Bridge("br0", tuple(ports)),), flows=tuple(flows)) for vdpi in _vdpi_keys(vnfs)]
 
 
@@ -185,7 +203,8 @@ def _transport(vnfs: dict[str, VnfPlan], services: dict[str, ServicePlan]) -> li
 
 def _fabric_links(testbed: Testbed) -> list[tuple[int, str, str, float | None, float | None]]:
     return [
-        (n, link.ends[0], link.ends[1], link.rate_mbps, link.delay_ms) for n, link in enumerate(testbed.links, 1)
+        (n, link.ends[0], link.ends[1], link.rate_mbps, link.delay_ms)
+        for n, link in enumerate(testbed.links, 1)
     ]
 
 
@@ -201,10 +220,12 @@ def _fabric(testbed: Testbed) -> list[Cable]:
     cables = []
     count: dict[str, int] = {}
     for number, a, b, rate_mbps, delay_ms in _fabric_links(testbed):
-        ends = [_fabric_end(testbed, a, number, "a", count), _fabric_end(testbed, b, number, "b", count)]
+        first = _fabric_end(testbed, a, number, "a", count)
+        second = _fabric_end(testbed, b, number, "b", count)
         cables.append(
             Cable(
-                *ends,
+                first,
+                second,
                 rate_bps=bps(rate_mbps) if rate_mbps else None,
                 delay_s=delay_ms / 1000 if delay_ms else None,
             )
@@ -213,7 +234,7 @@ def _fabric(testbed: Testbed) -> list[Cable]:
 
 
 def _fabric_switch(testbed: Testbed) -> list[Switch]:
-    """All plain switches are bridges of one instance, joined by veth: patch ports end at 64 bridges in a row."""
+    """All plain switches are bridges of one instance, joined by veth (patch ports end at 64 in a row)."""
     if not testbed.switches:
         return []
     ports: dict[str, list[str]] = {name: [] for name in testbed.switches}
@@ -221,4 +242,6 @@ def _fabric_switch(testbed: Testbed) -> list[Switch]:
         for switch, side in ((a, "a"), (b, "b")):
             if switch in ports:
                 ports[switch].append(f"l{number}{side}")
-    return [Switch(FABRIC, tuple(Bridge(f"sw{k}", tuple(ports[n])) for k, n in enumerate(testbed.switches, 1)))]
+    return [
+        Switch(FABRIC, tuple(Bridge(f"sw{k}", tuple(ports[n])) for k, n in enumerate(testbed.switches, 1)))
+    ]

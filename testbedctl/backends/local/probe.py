@@ -13,7 +13,9 @@ from testbedctl.errors import RunFailed
 from testbedctl.host import netns
 
 
-def wait_until(check: Callable[[], bool], what: str, deadline: float, alive: Callable[[], None] | None = None) -> None:
+def wait_until(
+    check: Callable[[], bool], what: str, deadline: float, alive: Callable[[], None] | None = None
+) -> None:
     """Poll ``check`` until it holds; raises ``RunFailed`` naming ``what`` at the monotonic ``deadline``.
 
     ``alive`` is called in between and raises if waiting has become pointless.

@@ -17,7 +17,13 @@ def plan_document(plan: Plan) -> dict[str, Any]:
     return {
         "lab": plan.lab,
         "nodes": [
-            {"node": n.key, "kind": n.kind, "namespace": n.netns, "control_group": n.group, "address": n.address}
+            {
+                "node": n.key,
+                "kind": n.kind,
+                "namespace": n.netns,
+                "control_group": n.group,
+                "address": n.address,
+            }
             for n in plan.nodes.values()
         ],
         "cables": [
@@ -42,7 +48,9 @@ def plan_table(plan: Plan) -> Group:
     from rich.console import Group
     from rich.table import Table
 
-    nodes = Table("node", "kind", "CPU", "RAM", "address", title=f"lab {plan.lab}", title_justify="left", box=None)
+    nodes = Table(
+        "node", "kind", "CPU", "RAM", "address", title=f"lab {plan.lab}", title_justify="left", box=None
+    )
     for node in plan.nodes.values():
         vnf = plan.vnfs.get(node.key)
         cpu = f"{vnf.flavour.vcpus:g}" if vnf else ""
@@ -57,7 +65,9 @@ def plan_table(plan: Plan) -> Group:
 
 def document(lab: Lab) -> dict[str, Any]:
     """The lab as it is now."""
-    programs = [{"name": d.name, "node": d.node, "pid": d.process.pid, "alive": d.alive()} for d in lab.daemons()]
+    programs = [
+        {"name": d.name, "node": d.node, "pid": d.process.pid, "alive": d.alive()} for d in lab.daemons()
+    ]
     whole = lab.is_up and all(p["alive"] for p in programs)
     return {
         "lab": lab.name,
@@ -94,5 +104,8 @@ def table(described: dict[str, Any]) -> Group:
 
 
 def _programs(programs: list[dict[str, Any]]) -> str:
-    names = (p["name"].split(" ")[0] if p["alive"] else f"[red]{p['name'].split(' ')[0]} ended[/]" for p in programs)
+    names = (
+        p["name"].split(" ")[0] if p["alive"] else f"[red]{p['name'].split(' ')[0]} ended[/]"
+        for p in programs
+    )
     return ", ".join(names)

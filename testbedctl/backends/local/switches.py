@@ -13,7 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from testbedctl.backends.local.plan import FABRIC, Bridge, Plan, Switch
-from testbedctl.errors import RunFailed
+from testbedctl.backends.local.probe import wait_until
+from testbedctl.host import facts
 from testbedctl.host.ovs import Instance
 
 START_TIMEOUT_S = 20.0
@@ -28,22 +29,29 @@ def instance(runtime: Path, switch: str) -> Instance:
     return Instance(runtime / "ovs" / switch.replace("/", "."))
 
 
-def start(plan: Plan, runtime: Path, controller: str | None, start_program: Start, kernel_datapath: bool) -> None:
+def start(plan: Plan, runtime: Path, controller_listens: Callable[[], bool], start_program: Start) -> None:
     """Start all instances side by side; returns when every bridge forwards.
 
-    ``controller`` is the OpenFlow address that controlled bridges connect to.
+    A controlled bridge is made when the controller listens: a first attempt in vain costs a second.
     """
+    kernel = facts.datapath() == "system"
 
     def one(switch: Switch) -> None:
         ovs = instance(runtime, switch.node)
-        datapath = "system" if kernel_datapath and switch.node == FABRIC else "netdev"
-        _start_one(switch, ovs, datapath, controller, start_program)
+        datapath = "system" if kernel and switch.node == FABRIC else "netdev"
+        _start_daemons(switch, ovs, start_program)
+        if switch.controlled:
+            wait_until(controller_listens, "the controller", time.monotonic() + START_TIMEOUT_S)
+        ovs.transact(_commands(switch, datapath))
+        for bridge in switch.bridges:
+            if switch.flows:
+                ovs.add_flows(bridge.name, switch.flows)
 
     with ThreadPoolExecutor(max_workers=8) as pool:
         list(pool.map(one, plan.switches))
 
 
-def _start_one(switch: Switch, ovs: Instance, datapath: str, controller: str | None, start_program: Start) -> None:
+def _start_daemons(switch: Switch, ovs: Instance, start_program: Start) -> None:
     deadline = time.monotonic() + START_TIMEOUT_S
     ovs.directory.mkdir(parents=True)
     ovs.create_database()
@@ -51,29 +59,35 @@ def _start_one(switch: Switch, ovs: Instance, datapath: str, controller: str | N
     ovs.wait_for(ovs.directory / "db.sock", deadline)
     start_program(f"ovs-vswitchd {switch.node}", switch.node, ovs.switch_argv(), ovs.environment)
     ovs.wait_for(ovs.control, deadline)
+
+
+def _commands(switch: Switch, datapath: str) -> list[list[str]]:
     # rates are read from rule counters once a second: they must not lag by the default half second
-    commands = [["set", "open_vswitch", ".", "other_config:max-revalidator=100"]]
-    commands += [c for bridge in switch.bridges for c in _bridge_commands(switch, bridge, datapath, controller)]
-    ovs.transact(commands)
-    for bridge in switch.bridges:
-        if switch.flows:
-            ovs.add_flows(bridge.name, switch.flows)
+    refresh = ["set", "open_vswitch", ".", "other_config:max-revalidator=100"]
+    return [refresh, *(c for bridge in switch.bridges for c in _bridge_commands(switch, bridge, datapath))]
 
 
-def _bridge_commands(switch: Switch, bridge: Bridge, datapath: str, controller: str | None) -> list[list[str]]:
+def _bridge_commands(switch: Switch, bridge: Bridge, datapath: str) -> list[list[str]]:
     fail_mode = "secure" if switch.controlled or switch.flows else "standalone"
     commands = [
         ["add-br", bridge.name],
-        ["set", "bridge", bridge.name, f"datapath_type={datapath}", f"fail_mode={fail_mode}",
-         "protocols=OpenFlow10,OpenFlow13,OpenFlow14,OpenFlow15", "mcast_snooping_enable=false"],
+        [
+            "set",
+            "bridge",
+            bridge.name,
+            f"datapath_type={datapath}",
+            f"fail_mode={fail_mode}",
+            "protocols=OpenFlow10,OpenFlow13,OpenFlow14,OpenFlow15",
+            "mcast_snooping_enable=false",
+        ],
     ]
     if bridge.dpid:
         commands.append(["set", "bridge", bridge.name, f"other-config:datapath-id={bridge.dpid}"])
     for number, port in enumerate(bridge.ports, 1):
-        commands.append(["add-port", bridge.name, port, "--", "set", "interface", port, f"ofport_request={number}"])
+        commands.append(
+            ["add-port", bridge.name, port, "--", "set", "interface", port, f"ofport_request={number}"]
+        )
     if switch.controlled:
-        if controller is None:
-            raise RunFailed(f"{switch.node} needs a controller, and there is none")
-        commands.append(["set-controller", bridge.name, controller])
-        commands.append(["set", "controller", bridge.name, "connection-mode=out-of-band", "max_backoff=1000"])
+        commands.append(["set-controller", bridge.name, f"tcp:10.255.0.1:{OPENFLOW_PORT}"])
+        commands.append(["set", "controller", bridge.name, "connection_mode=out-of-band"])
     return commands

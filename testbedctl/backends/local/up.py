@@ -14,12 +14,11 @@ from testbedctl.backends.local.plan import Plan, camera_memory_bytes
 from testbedctl.backends.local.planner import plan
 from testbedctl.errors import Foreign, HostUnfit, RunFailed, UsageError
 from testbedctl.host import cgroup, netns, process, requirements, settings
-from testbedctl.host.facts import datapath
 from testbedctl.host.journal import boot_id
 from testbedctl.host.lock import held
 from testbedctl.spec.testbed import Testbed
 
-SOCKET_BUFFER_BYTES = 16 * 1024 * 1024
+SOCKET_BUFFER_BYTES = 8 * 1024 * 1024
 """With the kernel's default of 208 KiB a user-space switch loses packets on an idle machine."""
 
 Progress = Callable[[str], None]
@@ -67,7 +66,9 @@ def _build(lab: Lab, resolved: Plan, progress: Progress) -> None:
     journal = lab.journal
     lab.logs.mkdir(parents=True)
     lab.state.chmod(0o755)
-    journal.append("lab", lab=lab.name, boot_id=boot_id(), created=time.time(), testbed=_document(resolved.testbed))
+    journal.append(
+        "lab", lab=lab.name, boot_id=boot_id(), created=time.time(), testbed=_document(resolved.testbed)
+    )
     journal.append("directory", path=str(lab.runtime))
     lab.runtime.mkdir(parents=True, mode=0o700)
     for setting in settings.SOCKET_BUFFERS:
@@ -92,8 +93,7 @@ def _create(lab: Lab, resolved: Plan, progress: Progress) -> None:
     for program in programs(lab, resolved):
         start(program.name, program.node, program.argv, {})
     progress("switches")
-    controller = f"tcp:10.255.0.1:{switches.OPENFLOW_PORT}" if resolved.vnfs else None
-    switches.start(resolved, lab.runtime, controller, start, kernel_datapath=datapath() == "system")
+    switches.start(resolved, lab.runtime, lab.northbound.exists, start)
 
 
 def _document(testbed: Testbed) -> object:

@@ -34,9 +34,13 @@ def test_a_damaged_line_in_the_middle_is_an_error(tmp_path: Path) -> None:
         list(Journal(path).records())
 
 
-def test_every_record_is_synced_before_append_returns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_record_is_synced_before_append_returns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     synced: list[str] = []
-    monkeypatch.setattr(os, "fsync", lambda handle: synced.append(os.readlink(f"/proc/self/fd/{handle}")))
+    monkeypatch.setattr(
+        os, "fsync", lambda handle: synced.append(str(Path(f"/proc/self/fd/{handle}").readlink()))
+    )
     journal = Journal(tmp_path / "journal.jsonl")
     journal.append("lab")
     assert synced == [str(journal.path), str(tmp_path)]

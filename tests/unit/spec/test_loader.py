@@ -48,7 +48,7 @@ def test_each_shipped_profile_loads_by_its_name(name: str) -> None:
 def test_the_default_testbed_is_the_documented_one() -> None:
     testbed = load_testbed("slice-sharing")
     assert [service.vni for service in testbed.services.values()] == [101, 102]
-    assert testbed.flavours["inspector"].vcpus == 0.25
+    assert testbed.flavours["inspector"].vcpus == 0.35
     assert testbed.services["service2"].sla == testbed.services["service1"].sla
     assert testbed.services["service2"].sla.thresholds.cpu == 0.6
     assert isinstance(load_profile("exponential").shape, Exponential)

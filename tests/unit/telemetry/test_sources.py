@@ -15,7 +15,7 @@ from testbedctl.errors import InvalidFile
 from testbedctl.telemetry import cgroups, inspection, processes
 from testbedctl.telemetry.config import AgentConfig, Cgroups, SwitchControl
 from testbedctl.telemetry.ledger import Ledger
-from testbedctl.telemetry.switch import FlowQuery, parse_rules
+from testbedctl.telemetry.switch import ask_rules, parse_received, parse_rules
 
 NET_DEV = """Inter-|   Receive                                                |  Transmit
  face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls
@@ -151,15 +151,22 @@ def test_a_switch_that_refuses_closes_or_is_silent(tmp_path: Path, reply: bytes 
         thread.start()
         started = time.monotonic()
         with pytest.raises((OSError, ValueError), match=fault):
-            FlowQuery(SwitchControl(str(control), "br0")).answer(time.monotonic() + 0.2)
+            ask_rules(SwitchControl(str(control), "br0")).answer(time.monotonic() + 0.2)
         assert time.monotonic() - started < 1
         thread.join(5)
         assert not thread.is_alive()
 
 
+def test_packets_taken_are_summed_over_threads() -> None:
+    stats = "main thread:\n  packets received: 12\n  x: 3\npmd thread 1:\n  packets received: 30\n"
+    assert parse_received(stats) == 42
+    with pytest.raises(ValueError, match="no user-space datapath"):
+        parse_received("")
+
+
 def test_a_switch_that_is_gone(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        FlowQuery(SwitchControl(str(tmp_path / "gone"), "br0"))
+        ask_rules(SwitchControl(str(tmp_path / "gone"), "br0"))
 
 
 def _engine_file(path: Path, **changes: object) -> str:
