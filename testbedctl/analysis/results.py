@@ -150,7 +150,7 @@ def _losses(trial: TrialReader, service: str) -> Iterator[Value]:
     """``lost_<hop>`` per step, and as step 0 over the whole trial."""
     packets: dict[tuple[int, str], int] = defaultdict(int)
     for row in trial.table("hops").to_pylist():
-        if row["service"] == service:
+        if row["service"] == service and row["packets"] is not None:
             packets[row["step"], row["hop"]] += row["packets"]
     whole = {hop for step, hop in packets if step == 0}
     for (step, hop), count in list(packets.items()):

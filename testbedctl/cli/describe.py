@@ -36,13 +36,17 @@ class SchemaKind(StrEnum):
 def register(app: typer.Typer) -> None:
     """Add this group's commands to the application."""
     for command in (validate, graph, init, schema):
-        app.command()(command)
+        app.command(rich_help_panel="Specifications")(command)
 
 
 def validate(
     files: Annotated[
-        list[Path],
-        typer.Argument(metavar="FILE...", help="Testbed files and stress profiles.", show_default=False),
+        list[str],
+        typer.Argument(
+            metavar="FILE",
+            help="Testbed files and stress profiles, or names of those that ship with testbedctl.",
+            show_default=False,
+        ),
     ],
     json: Json = False,
 ) -> None:
@@ -104,7 +108,7 @@ def graph(
 
 def init(
     directory: Annotated[
-        Path, typer.Argument(metavar="[DIR]", envvar="TESTBEDCTL_INIT_DIR", help="Where the files go.")
+        Path, typer.Argument(metavar="DIR", envvar="TESTBEDCTL_INIT_DIR", help="Where the files go.")
     ] = Path(),
     json: Json = False,
 ) -> None:
@@ -128,7 +132,10 @@ def init(
 
 
 def schema(
-    kind: Annotated[SchemaKind, typer.Argument(help="The kind of file.", show_default=False)],
+    kind: Annotated[
+        SchemaKind,
+        typer.Argument(metavar="KIND", help="The kind of file: testbed or profile.", show_default=False),
+    ],
     json: Json = False,  # noqa: ARG001 - a schema is one JSON document anyway; errors must become one too
 ) -> None:
     """Print the JSON Schema of testbed files or stress profiles."""
@@ -137,16 +144,18 @@ def schema(
     typer.echo(schema_text(kind.value), nl=False)
 
 
-def _checked(file: Path) -> dict[str, Any]:
+def _checked(reference: str) -> dict[str, Any]:
     """What ``validate`` tells of one file, as it stands in the JSON document."""
-    from testbedctl.spec.loader import load_any
+    from testbedctl.spec.loader import find_any, load_any
 
+    file = reference
     try:
+        file = str(find_any(reference))
         model = load_any(file)
-    except InvalidFile as error:
+    except UsageError as error:  # no such name, or a file with errors
         told = {"message": error.message, "places": [asdict(p) for p in error.places], "hint": error.hint}
-        return {"file": str(file), "ok": False, **told}
-    return {"file": str(file), "ok": True, "kind": _kind(model), "name": model.name, "places": []}
+        return {"file": file, "ok": False, **told}
+    return {"file": file, "ok": True, "kind": _kind(model), "name": model.name, "places": []}
 
 
 def _kind(model: Testbed | Profile) -> str:

@@ -9,13 +9,16 @@ import typer
 
 from testbedctl.cli.options import Json, Lab, Spec, Wait
 from testbedctl.cli.output import emit_json, err, json_asked, out
+from testbedctl.errors import TestbedError, UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from testbedctl.backends.local.lab import Lab as LocalLab
 
-Node = Annotated[str, typer.Argument(help="A node: service/vnf, or the last part where it is unique.")]
+Node = Annotated[
+    str, typer.Argument(metavar="NODE", help="A node: service/vnf, or the last part where it is unique.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -54,7 +57,8 @@ def up(
         emit_json({**document(made), "up_s": round(seconds, 2)})
         return
     out().print(f"lab [bold]{made.name}[/] is up ({seconds:.1f} s): {_counts(made)}")
-    out().print("next: testbedctl stress quick --arm none --arm reactive", style="dim")
+    if made.plan.services:
+        out().print("next: testbedctl stress quick --arm none --arm reactive", style="dim")
 
 
 def bring_up(testbed: object, lab: str | None, wait: float) -> tuple[LocalLab, float]:
@@ -81,16 +85,30 @@ def down(
     json: Json = False,  # noqa: ARG001
 ) -> None:
     """Take a testbed down, and say what is left of it: nothing."""
-    from testbedctl.backends.local.lab import Lab as LocalLab
-    from testbedctl.backends.local.lab import find
+    from testbedctl.backends.local.lab import find, require_root
     from testbedctl.host import paths
 
-    labs = [LocalLab(name) for name in paths.labs()] if everything else [find(lab)]
-    done = [take_down(each, wait) for each in labs]
+    require_root()
+    known = paths.begun()
+    labs = [find(name, known) for name in known] if everything else [find(lab, known)]
+    done, failed = [], []
+    for each in labs:
+        try:
+            done.append(take_down(each, wait))
+        except TestbedError as error:  # the others shall go all the same
+            failed.append(error)
+    if failed:
+        raise failed[0] if len(failed) == 1 else _together(failed)
     if json_asked():
         emit_json({"labs": done})
     elif not labs:
         out().print("no lab is up")
+
+
+def _together(failed: list[TestbedError]) -> TestbedError:
+    """One error of several, of the kind that matters most."""
+    worst = max(failed, key=lambda error: error.exit_code)
+    return type(worst)("; ".join(error.message for error in failed), hint=worst.hint)
 
 
 def take_down(lab: LocalLab, wait: float, tell: Console | None = None) -> dict[str, object]:
@@ -128,13 +146,16 @@ def execute(
 ) -> None:
     """Run a command on a node, inside its namespace and its CPU quota."""
     import os
+    import shutil
 
     from testbedctl.backends.local.lab import find
-    from testbedctl.errors import UsageError
     from testbedctl.host.process import argv_on_node
+    from testbedctl.spec.quoting import quote
 
     found = find(lab)
     there = found.plan.node(node)
+    if shutil.which(command[0]) is None:
+        raise UsageError(f"there is no program {quote(command[0])}", hint="nodes have the host's programs")
     argv = argv_on_node(command, netns=there.netns, cgroups=found.groups(there.key))
     try:
         os.execvp(argv[0], argv)
@@ -143,7 +164,9 @@ def execute(
 
 
 def logs(
-    name: Annotated[str | None, typer.Argument(help="Part of a program's name; all if left out.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="Part of a program's name; all if left out.")
+    ] = None,
     lab: Lab = None,
     lines: Annotated[
         int, typer.Option("--lines", "-n", envvar="TESTBEDCTL_LINES", min=1, help="Last lines of each.")
@@ -151,7 +174,6 @@ def logs(
 ) -> None:
     """Print the last lines that the lab's programs wrote."""
     from testbedctl.backends.local.lab import find
-    from testbedctl.errors import UsageError
 
     found = find(lab)
     files = [f for f in sorted(found.logs.glob("*.log")) if (name or "").replace("/", ".") in f.name]
@@ -171,7 +193,10 @@ def capture(
         Path, typer.Option("--output", "-o", envvar="TESTBEDCTL_OUTPUT", help="The pcap file to write.")
     ],
     lab: Lab = None,
-    interface: Annotated[str, typer.Option("--interface", "-i", envvar="TESTBEDCTL_INTERFACE")] = "any",
+    interface: Annotated[
+        str,
+        typer.Option("--interface", "-i", envvar="TESTBEDCTL_INTERFACE", help="One interface of the node."),
+    ] = "any",
     packets: Annotated[
         int | None,
         typer.Option("--packets", "-c", envvar="TESTBEDCTL_PACKETS", min=1, help="Stop after so many."),
@@ -189,7 +214,7 @@ def capture(
 
 def forward(
     node: Node,
-    port: Annotated[int, typer.Argument(min=1, max=65535, help="The port on the node.")] = 80,
+    port: Annotated[int, typer.Argument(metavar="PORT", min=1, max=65535, help="The port on the node.")] = 80,
     lab: Lab = None,
     listen: Annotated[
         int,

@@ -36,6 +36,7 @@ Wait = Annotated[
 Spec = Annotated[
     str,
     typer.Argument(
+        metavar="SPEC",
         envvar="TESTBEDCTL_SPEC",
         help="A testbed file, or the name of one that ships with testbedctl.",
         show_default=True,
@@ -44,7 +45,7 @@ Spec = Annotated[
 RunArgument = Annotated[
     Path | None,
     typer.Argument(
-        metavar="[RUN]",
+        metavar="RUN",
         envvar="TESTBEDCTL_RUN",
         help="A run's directory or name; the newest complete one if left out.",
         show_default=False,

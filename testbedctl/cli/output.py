@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -24,6 +26,17 @@ def set_json(asked: bool) -> bool:
 def json_asked() -> bool:
     """Whether this invocation promised one JSON document on stdout."""
     return _json_asked
+
+
+def promises_json(arguments: Sequence[str], environment: Mapping[str, str]) -> bool:
+    """Whether a command line that could not be parsed asks for JSON; what follows ``--`` is not ours."""
+    words = list(arguments)
+    ours = words[: words.index("--")] if "--" in words else words
+    if "--json" in ours or "--format=json" in ours or ("--format", "json") in pairwise(ours):
+        return True
+    if environment.get("TESTBEDCTL_JSON", "").lower() in ("1", "true", "t", "yes", "y", "on"):
+        return True
+    return "report" in ours and environment.get("TESTBEDCTL_FORMAT") == "json"
 
 
 def out() -> Console:

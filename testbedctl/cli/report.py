@@ -81,7 +81,7 @@ FailOnOption = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add this group's commands to the application."""
-    app.command("report")(report)
+    app.command("report", rich_help_panel="Measuring")(report)
 
 
 def report(

@@ -20,7 +20,7 @@ runs = typer.Typer(name="runs", help="List, show and remove recorded runs.", no_
 
 def register(app: typer.Typer) -> None:
     """Add this group's commands to the application."""
-    app.add_typer(runs)
+    app.add_typer(runs, rich_help_panel="Measuring")
 
 
 @runs.command("list")

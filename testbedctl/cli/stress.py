@@ -28,7 +28,7 @@ Arms = Annotated[
     typer.Option(
         "--arm",
         envvar="TESTBEDCTL_ARMS",
-        help="A policy to run, NAME[:key=value,...]; repeat for more.  [default: none, reactive]",
+        help="A policy to run, NAME[:key=value,...]; repeat for more; none and reactive if left out.",
         show_default=False,
     ),
 ]
@@ -121,7 +121,7 @@ def demo(
     try:
         err().print(f"lab {lab.name} is up ({seconds:.1f} s)")
         run = measure(LocalLab(lab.name), load_profile("quick"), list(DEFAULT_ARMS), trials, seed, 0)
-        report(run)
+        report(run, as_json=json_asked())
     finally:
         take_down(lab, 0, tell=err())
     err().print(

@@ -23,8 +23,9 @@ _STYLES = {"ok": "green", "limited": "yellow", "missing": "bold red"}
 
 def register(app: typer.Typer) -> None:
     """Add this group's commands to the application."""
-    app.command()(doctor)
-    app.command("support-bundle")(support_bundle)
+    panel = "This machine"
+    app.command("doctor", rich_help_panel=panel)(doctor)
+    app.command("support-bundle", rich_help_panel=panel)(support_bundle)
 
 
 def doctor(json_: Json = False) -> None:

@@ -13,8 +13,7 @@ from testbedctl.backends.local.switches import instance
 from testbedctl.errors import RunFailed
 from testbedctl.host import netns
 from testbedctl.telemetry import inspection
-from testbedctl.telemetry.config import SwitchControl
-from testbedctl.telemetry.switch import ControlQuery, ask_rules, parse_received, parse_rules
+from testbedctl.telemetry.switch import ControlQuery, parse_received, parse_rules
 from testbedctl.traffic.hops import DropSample, HopCounters, LaneCounters
 
 SWITCH_ANSWERS_WITHIN_S = 1.0
@@ -109,10 +108,8 @@ class CounterReader:
 
     def _port_packets(self, node: str) -> dict[str, int]:
         """Packets that a switch took from each of its ports, by the rules that match a port alone."""
-        control = SwitchControl(str(instance(self._lab.runtime, node).control), "br0")
-        rules = parse_rules(self._answer(node, ask_rules(control, timeout_s=SWITCH_ANSWERS_WITHIN_S)))
         counts: dict[str, int] = defaultdict(int)
-        for rule in rules:
+        for rule in parse_rules(self._ask(node, "bridge/dump-flows", "br0")):
             if found := _IN_PORT.search(rule.match):
                 counts[found[1]] += rule.packets
         return counts
@@ -122,13 +119,13 @@ class CounterReader:
 
         Rules of cameras and shares come and go, and their counts with them; this count stays.
         """
-        control = str(instance(self._lab.runtime, van).control)
-        query = ControlQuery(control, "dpif-netdev/pmd-stats-show", timeout_s=SWITCH_ANSWERS_WITHIN_S)
         back = sum(n for port, n in self._port_packets(van).items() if port != CAMERAS_PORT)
-        return parse_received(self._answer(van, query)) - back
+        return parse_received(self._ask(van, "dpif-netdev/pmd-stats-show")) - back
 
-    def _answer(self, node: str, query: ControlQuery) -> str:
+    def _ask(self, node: str, method: str, *parameters: str) -> str:
+        control = str(instance(self._lab.runtime, node).control)
         try:
+            query = ControlQuery(control, method, parameters, timeout_s=SWITCH_ANSWERS_WITHIN_S)
             return query.answer(time.monotonic() + SWITCH_ANSWERS_WITHIN_S)
         except OSError as error:
             raise RunFailed(

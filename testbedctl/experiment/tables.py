@@ -13,7 +13,7 @@ from testbedctl.backends.local.lab import PROMETHEUS_URL, Lab
 from testbedctl.backends.local.plan import Plan
 from testbedctl.telemetry.prometheus import Sample, export
 from testbedctl.telemetry.usage import vnf_usage
-from testbedctl.traffic.hops import DropSample, attribute
+from testbedctl.traffic.hops import HOPS, DropSample, attribute
 from testbedctl.traffic.schedule import Schedule
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class TrialTables:
     def hops(self, measured: Measured, drops: Sequence[DropSample], *, counted: bool) -> list[Row]:
         """Where packets were lost, per service: of the whole trial (step 0) and of each step.
 
-        TCP numbers no packets, so there is nothing to attribute: all hops are 0 with ``counted`` off.
+        TCP numbers no packets, so with ``counted`` off no hop was measured.
         """
         marks = [measured.before, *measured.at_steps, measured.after]
         spans = [(0, measured.before, measured.after)]
@@ -121,8 +121,10 @@ class TrialTables:
         rows = []
         for step, before, after in spans:
             for service in self._services:
-                sent, delivered = self._packets(service, step) if counted else (0, 0)
-                lost = attribute(before[service], after[service], sent, delivered, drops)
+                lost: dict[str, int | None] = dict.fromkeys(HOPS)
+                if counted:
+                    sent, delivered = self._packets(service, step)
+                    lost |= attribute(before[service], after[service], sent, delivered, drops)
                 rows += [
                     {"step": step, "service": service, "hop": hop, "packets": n} for hop, n in lost.items()
                 ]

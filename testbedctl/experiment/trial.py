@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import secrets
+import shutil
 import tempfile
 import time
 from collections.abc import Mapping
@@ -32,6 +33,8 @@ from testbedctl.traffic.schedule import Schedule, warm_up
 TICK_S = 0.01
 ENGINE_SETTLES_WITHIN_S = 6.0
 COOKIE_BITS = 48
+LEAST_FREE_BYTES = 65_536
+"""With less than this on the disk, an output that is cut short was cut by the disk."""
 
 
 @dataclass(frozen=True)
@@ -99,8 +102,13 @@ class Trial:
             self._actuator.install_cameras()
             self._warm_up()
             measured, rows = self._measure()
+        except RunFailed as error:
+            # a program that has ended, or a full disk, explains what failed after it
+            self._check_programs(error)
+            self._check_disk(error)
+            raise
         finally:
-            self._actuator.clear()
+            self._clear()
         return self._record(measured, rows)
 
     def _flow(self, camera: str, service: str, source: str, destination: str) -> Flow:
@@ -168,10 +176,26 @@ class Trial:
         )
         return measured, rows
 
-    def _check_programs(self) -> None:
+    def _check_programs(self, error: RunFailed | None = None) -> None:
         dead = [d.name for d in self._lab.daemons() if not d.alive()]
         if dead:
-            raise RunFailed(f"{', '.join(dead)} ended in the middle of a trial", hint="see 'testbedctl logs'")
+            then = f"; then {error.message}" if error else ""
+            raise RunFailed(
+                f"{', '.join(dead)} ended in the middle of a trial{then}", hint="see 'testbedctl logs'"
+            ) from error
+
+    def _check_disk(self, error: RunFailed) -> None:
+        if shutil.disk_usage(self._writer.path).free < LEAST_FREE_BYTES:
+            raise RunFailed(
+                f"No space left on device: {self._writer.path}; then {error.message}",
+                hint="free space, or set TESTBEDCTL_RUNS to another disk",
+            ) from error
+
+    def _clear(self) -> None:
+        """Remove the trial's rules; a controller that has died leaves them to ``down``."""
+        controller = next(d for d in self._lab.daemons() if d.name == "controller")
+        if controller.alive():
+            self._actuator.clear()
 
     def _decide(self, observation: Observation, started_unix_s: float) -> list[dict[str, Any]]:
         made = []

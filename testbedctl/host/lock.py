@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -11,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from testbedctl.errors import Busy
+from testbedctl.errors import Busy, RunFailed
 from testbedctl.units import human_duration
 
 
@@ -21,11 +22,11 @@ def held(path: Path, what: str, *, wait_s: float = 0) -> Iterator[None]:
 
     Raises ``Busy`` naming holder, pid and age if it is not free within ``wait_s`` seconds.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     handle = _acquire(path, what, wait_s)
     try:
         holder = {"pid": os.getpid(), "since": time.time(), "command": " ".join(sys.argv[1:3])}
-        os.pwrite(handle, json.dumps(holder).encode(), 0)
+        with contextlib.suppress(OSError):  # a full disk must not keep `down` from freeing it
+            os.pwrite(handle, json.dumps(holder).encode(), 0)
         yield
     finally:
         path.unlink(missing_ok=True)  # while still held, so that nobody else's file is removed
@@ -35,7 +36,7 @@ def held(path: Path, what: str, *, wait_s: float = 0) -> Iterator[None]:
 def _acquire(path: Path, what: str, wait_s: float) -> int:
     deadline = time.monotonic() + wait_s
     while True:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        handle = _open(path)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -50,6 +51,17 @@ def _acquire(path: Path, what: str, wait_s: float) -> int:
             os.ftruncate(handle, 0)
             return handle
         os.close(handle)  # its last holder removed the file between our open and our lock
+
+
+def _open(path: Path) -> int:
+    while True:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except FileNotFoundError:  # another lab's `down` has just removed the empty directory
+            continue
+        except OSError as error:
+            raise RunFailed(f"cannot open the lock {path}: {error.strerror}") from error
 
 
 def _is_still(path: Path, handle: int) -> bool:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 RUNTIME_ROOT = Path("/run/testbedctl")
+MARK = "lab"
+"""A file in the runtime directory of each lab: by it we know our own, and where its state is."""
+
+_BESIDE = re.compile(r"\.lab\.([a-z0-9-]+)\.(?:lock|moving)")
 
 
 def state_root() -> Path:
@@ -14,8 +19,18 @@ def state_root() -> Path:
 
 
 def state_dir(lab: str) -> Path:
-    """Journal, lock, resolved spec and logs of a lab; survives a reboot."""
+    """Journal, resolved spec and logs of a lab; survives a reboot."""
     return state_root() / lab
+
+
+def lock_file(lab: str) -> Path:
+    """A lab's lock; outside its state directory, which comes and goes with the lab."""
+    return state_root() / f".lab.{lab}.lock"
+
+
+def moving_dir(lab: str) -> Path:
+    """The state directory while it is made or removed: it appears and goes as a whole, by a rename."""
+    return state_root() / f".lab.{lab}.moving"
 
 
 def runtime_dir(lab: str) -> Path:
@@ -24,8 +39,22 @@ def runtime_dir(lab: str) -> Path:
 
 
 def labs() -> list[str]:
-    """Names of the labs that have a journal on this host."""
+    """Names of the labs that have a journal."""
+    return sorted(p.name for p in _state_entries() if (p / "journal.jsonl").is_file())
+
+
+def begun() -> list[str]:
+    """Names of the labs of which anything is there: also what ``up`` leaves if killed before its journal."""
+    beside = {found[1] for p in _state_entries() if (found := _BESIDE.fullmatch(p.name))}
+    return sorted({*labs(), *beside})
+
+
+def in_use() -> list[str]:
+    """Names of the labs that rely on this host's shared settings, wherever their state is."""
+    root = RUNTIME_ROOT
+    return sorted(p.name for p in root.iterdir() if (p / MARK).is_file()) if root.is_dir() else []
+
+
+def _state_entries() -> list[Path]:
     root = state_root()
-    if not root.is_dir():
-        return []
-    return sorted(p.name for p in root.iterdir() if (p / "journal.jsonl").is_file())
+    return list(root.iterdir()) if root.is_dir() else []

@@ -64,7 +64,7 @@ SCHEMAS: dict[str, pa.Schema] = {
         _columns(_VNF_RATIOS, f64=f"at_s {_VNF_RATIOS}", i32="step", str="vnf"),
         f"at_s step vnf {_VNF_RATIOS}",
     ),
-    "hops": _columns(i32="step", str="service hop", i64="packets"),
+    "hops": _columns("packets", i32="step", str="service hop", i64="packets"),
     "telemetry": _ordered(
         _columns(f64="unix_s value", str="metric labels"),
         "unix_s metric labels value",

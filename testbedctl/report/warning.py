@@ -73,8 +73,8 @@ def _trial(trial: TrialReader) -> Iterator[str]:
 
 def _unattributed(trial: TrialReader, service: str) -> Iterator[str]:
     flows = trial.table("flows").select(["service", "sent_packets"]).to_pylist()
-    sent = sum(row["sent_packets"] for row in flows if row["service"] == service)
-    hops = trial.table("hops").to_pylist()
+    sent = sum(row["sent_packets"] or 0 for row in flows if row["service"] == service)
+    hops = [row for row in trial.table("hops").to_pylist() if row["packets"] is not None]
     steps = {row["step"] for row in hops}
     missing = sum(
         row["packets"]

@@ -19,7 +19,7 @@ _DPID = re.compile(r"[0-9a-f]{16}")
 
 @dataclass(frozen=True)
 class Percentage:
-    """So many per cent of what all cameras of ``destination`` send now."""
+    """So many per cent of what all cameras that send to ``destination`` (an address or a prefix) send now."""
 
     destination: str
     percentage: float
@@ -214,7 +214,7 @@ def _flows(form: Form) -> tuple[Pair, ...] | Percentage:
         ):
             part.fail("percentage", f"must be above 0 and at most 100, found {_shown(percentage)}")
             percentage = 100
-        return Percentage(part.address("destination"), float(percentage))
+        return Percentage(part.network("destination"), float(percentage))
     return tuple(
         Form(item, {"source", "destination"}, f"flows[{index}]", form.wrong).pair()
         for index, item in enumerate(form.items("flows", 1))

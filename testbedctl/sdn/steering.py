@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Collection
 from dataclasses import asdict, replace
+from ipaddress import IPv4Address, IPv4Network
 
 from testbedctl.sdn.connection import Applied, Connection, Hub
 from testbedctl.sdn.listing import (
@@ -163,7 +164,7 @@ class Steering:
             camera.pair: camera.output_port
             for those in switch.desired.cameras.values()
             for camera in those
-            if camera.pair.destination == wanted.destination
+            if IPv4Address(camera.pair.destination) in IPv4Network(wanted.destination)
         }
         if not cameras:
             raise conflict(f"no cameras of {wanted.destination} are known on switch {switch.dpid}")

@@ -75,6 +75,25 @@ def find(ref: str | Path, kind: Kind) -> Path:
     )
 
 
+def find_any(ref: str) -> Path:
+    """The same for a reference of either kind; a testbed comes first.
+
+    Raises ``UsageError`` naming what ships if there is no such name.
+    """
+    path = Path(ref)
+    if not re.fullmatch(NAME_PATTERN, ref) or path.is_file():
+        return path
+    files = [f for kind in MODELS for f in sorted((data_dir("profiles") / _FOLDERS[kind]).glob("*.yaml"))]
+    if shipped := next((file for file in files if file.stem == ref), None):
+        return shipped
+    known = [file.stem for file in files]
+    raise UsageError(
+        f"there is no file {quote(ref)}, and no testbed or stress profile of that name"
+        f"{did_you_mean(ref, known)}",
+        hint=f"give a file, or one of those that ship with testbedctl: {listed(known)}",
+    )
+
+
 def _testbed(document: Document) -> Testbed:
     faults = faults_of(document.data)
     places = [document.place(fault.path, fault.text, at_key=fault.at_key) for fault in faults]

@@ -80,7 +80,7 @@ class Replay:
     def _module(self, side: str, camera: Camera) -> list[str]:
         life = ["--seconds", str(camera.stop_s - camera.start_s)]
         ends = ["--port", str(camera.port), "--source", camera.source]
-        return [sys.executable, "-m", "testbedctl.traffic.replay", side, *ends, *life]
+        return [sys.executable, "-P", "-m", "testbedctl.traffic.replay", side, *ends, *life]
 
 
 def _whole(camera: Camera, side: str, text: str) -> dict[str, Any]:

@@ -110,7 +110,7 @@ class Engine:
         if flow.src_ip == CANARY[0]:
             return
         if self._tally.mode == "port":
-            protocol = service_name(flow.src_port, flow.dst_port)
+            protocol = service_name(flow.src_port, flow.dst_port) if flow.protocol in (6, 17) else "no port"
         else:
             protocol = flow.application_name if flow.application_confidence in INSPECTED else "Unknown"
         self._tally.add(flow.src_ip, protocol, flow.bidirectional_packets, flow.bidirectional_bytes)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.snapshot import snapshot
+from tests.system.snapshot import differences, snapshot
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -39,9 +39,8 @@ def untouched(state: Path) -> Iterator[None]:
     assert not state.exists()
     yield
     leftovers = cli("down", "--all")
-    after = snapshot()
     assert leftovers.returncode == 0, leftovers.stderr
-    assert after == before
+    assert differences(before, snapshot()) == []
 
 
 def command(*arguments: str) -> list[str]:
@@ -57,5 +56,22 @@ def cli(*arguments: str, timeout: float = 300, **env: str) -> subprocess.Complet
         text=True,
         timeout=timeout,
         check=False,
-        env={**os.environ, "PYTHONPATH": str(CHECKOUT), **env},
+        env=environment(**env),
     )
+
+
+def started(*arguments: str, **env: str) -> subprocess.Popen[str]:
+    """Start the command in a process group of its own, and return while it runs."""
+    return subprocess.Popen(
+        command(*arguments),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(**env),
+        start_new_session=True,
+    )
+
+
+def environment(**env: str) -> dict[str, str]:
+    """The environment in which the command of this checkout runs; colours and wrapping off."""
+    return {**os.environ, "PYTHONPATH": str(CHECKOUT), "COLUMNS": "200", "NO_COLOR": "1", **env}

@@ -3,45 +3,99 @@
 from __future__ import annotations
 
 import os
-import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
-SETTINGS = ("net/core/rmem_default", "net/core/rmem_max", "net/core/wmem_max", "net/ipv4/ip_forward")
-PROGRAMS = ("ovs", "prometheus", "iperf3", "tcpdump", "python")
+SETTINGS = ("net/core", "net/ipv4", "net/ipv6", "net/bridge", "net/netfilter", "kernel/sched_rt_runtime_us")
+COUNTERS = ("nf_conntrack_count",)
+"""Kernel settings that are none: they change by themselves."""
+
+PROGRAMS = ("ovs", "prometheus", "iperf3", "tcpdump", "nsenter", "tcpreplay")
+Snapshot = dict[str, list[str]]
+DIRECTORIES = ("/run/openvswitch", "/var/log/openvswitch", "/etc/openvswitch", "/var/lib/openvswitch")
+"""Of the machine's own Open vSwitch, which a lab must not touch."""
 
 
-def snapshot() -> dict[str, object]:
-    """Namespaces, interfaces, control groups, kernel settings, runtime files and lab programs."""
+def snapshot() -> Snapshot:
+    """Namespaces, interfaces, mounts, control groups, kernel settings, files and programs."""
     return {
-        "namespaces": sorted(p.name for p in Path("/run/netns").glob("*"))
-        if Path("/run/netns").is_dir()
-        else [],
-        "interfaces": sorted(p.name for p in Path("/sys/class/net").iterdir()),
-        "groups": sorted(str(p) for p in Path("/sys/fs/cgroup").rglob("testbedctl*")),
-        "settings": {s: (Path("/proc/sys") / s).read_text() for s in SETTINGS},
-        "expedited": Path("/sys/kernel/rcu_expedited").read_text(),
-        "runtime": sorted(str(p) for p in Path("/run").glob("testbedctl*")),
-        "mounts": sorted(line for line in Path("/proc/mounts").read_text().splitlines() if "netns" in line),
-        "programs": _programs(),
+        "namespaces": _names("/run/netns"),
+        "interfaces": sorted(
+            f"{p.name} {(p / 'ifindex').read_text().strip()}" for p in Path("/sys/class/net").glob("*/")
+        ),
+        "mounts": sorted(m for m in Path("/proc/self/mounts").read_text().splitlines() if not _own_of_ip(m)),
+        "groups": sorted(_groups()),
+        "settings": sorted(_settings()),
+        "expedited": Path("/sys/kernel/rcu_expedited").read_text().split(),
+        "files": sorted(_files()),
+        "programs": sorted(_programs()),
     }
 
 
-def _programs() -> list[str]:
-    """Programs that a lab would run, without those above this test in the process tree."""
-    table = {}
-    listing = subprocess.run(
-        ["ps", "-eo", "pid=,ppid=,stat=,comm="], capture_output=True, text=True, check=True
-    )
-    for line in listing.stdout.splitlines():
-        pid, parent, state, name = line.split(None, 3)
-        table[int(pid)] = (int(parent), state, name)
-    mine = {os.getpid()}
-    while (parent := table.get(min(mine), (0, "", ""))[0]) > 0 and parent not in mine:
-        mine.add(parent)
-        if parent not in table:
-            break
-    return sorted(
-        f"{name} {pid}"
-        for pid, (parent, state, name) in table.items()
-        if name.startswith(PROGRAMS) and pid not in mine and not state.startswith("Z")
-    )
+def differences(before: Snapshot, after: Snapshot) -> list[str]:
+    """What changed, one line each: ``-`` is gone, ``+`` has come."""
+    found = []
+    for topic, was in before.items():
+        old, new = set(was), set(after[topic])
+        found += [f"{topic}: - {entry}" for entry in sorted(old - new)]
+        found += [f"{topic}: + {entry}" for entry in sorted(new - old)]
+    return found
+
+
+def _names(directory: str) -> list[str]:
+    return sorted(p.name for p in Path(directory).glob("*"))
+
+
+def _own_of_ip(mount: str) -> bool:
+    """`ip` makes its directory a mount when it first needs it, and keeps it so."""
+    return mount.split()[1] == "/run/netns"
+
+
+def _groups() -> Iterator[str]:
+    for directory, _, _ in os.walk("/sys/fs/cgroup"):
+        if "testbedctl" in directory:
+            yield directory
+
+
+def _settings() -> Iterator[str]:
+    for setting in SETTINGS:
+        root = Path("/proc/sys") / setting
+        for file in [root] if root.is_file() else root.rglob("*"):
+            if file.name in COUNTERS or not file.is_file():
+                continue
+            try:
+                yield f"{file} = {' '.join(file.read_text().split())}"
+            except OSError:  # one that can only be written, or a statistic without a value
+                continue
+
+
+def _files() -> Iterator[str]:
+    for root in ("/run", "/tmp", "/var/lib"):
+        for path in Path(root).glob("testbedctl*"):
+            yield from (str(p) for p in (path, *path.rglob("*")))
+    state = Path(os.environ.get("TESTBEDCTL_STATE", "/var/lib/testbedctl"))
+    yield from (str(p) for p in state.rglob("*"))
+    for directory in DIRECTORIES:
+        yield from (f"{directory}/{name}" for name in _names(directory))
+
+
+def _programs() -> Iterator[str]:
+    """Programs of labs: by name, by control group, by namespace, or by what they were started with."""
+    home = Path("/proc/self/ns/net").stat().st_ino
+    mine = set(_ancestors(os.getpid()))
+    for pid in (int(p.name) for p in Path("/proc").iterdir() if p.name.isdigit()):
+        root = Path(f"/proc/{pid}")
+        try:
+            argv = (root / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            name = (root / "comm").read_text().strip()
+            inside = "testbedctl" in (root / "cgroup").read_text() or (root / "ns/net").stat().st_ino != home
+        except (FileNotFoundError, ProcessLookupError):  # it ended while we looked
+            continue
+        if pid not in mine and argv and (inside or name.startswith(PROGRAMS) or "testbedctl" in argv):
+            yield f"{pid} {argv}"
+
+
+def _ancestors(pid: int) -> Iterator[int]:
+    while pid > 0:
+        yield pid
+        pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])

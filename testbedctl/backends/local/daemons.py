@@ -36,7 +36,8 @@ class Program:
 
 def module(name: str, *arguments: str) -> list[str]:
     """How to run a module of ours with the interpreter that runs us."""
-    return [sys.executable, "-m", name, *arguments]
+    # -P: a folder in the user's working directory must not be taken for our package
+    return [sys.executable, "-P", "-m", name, *arguments]
 
 
 def programs(lab: Lab, plan: Plan) -> list[Program]:

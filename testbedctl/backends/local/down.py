@@ -1,7 +1,7 @@
 """Takes a lab down: replays its journal backwards, then looks at the host and says what is left.
 
-Works with the spec gone, after a crash at any instant, and after a reboot (when the kernel has already
-forgotten everything but the files).
+Works with the spec gone, with a full disk, after a crash at any instant, and after a reboot (when the kernel
+has already forgotten everything but the files).
 """
 
 from __future__ import annotations
@@ -12,8 +12,7 @@ from pathlib import Path
 from testbedctl.backends.local.lab import USER_PROGRAM, Lab
 from testbedctl.errors import CleanupIncomplete
 from testbedctl.host import cgroup, netns, paths, process, settings
-from testbedctl.host.journal import Journal, Record, boot_id
-from testbedctl.host.lock import held
+from testbedctl.host.journal import Record, boot_id
 from testbedctl.host.process import ProcessId
 
 
@@ -22,31 +21,30 @@ def down(lab: Lab, *, wait_s: float = 0) -> list[str]:
 
     Raises ``CleanupIncomplete`` with everything that the audit still finds.
     """
-    with held(lab.lock, f"the lab {lab.name}", wait_s=wait_s):
+    with lab.locked(wait_s):
         return take_down(lab)
 
 
 def take_down(lab: Lab) -> list[str]:
     """``down`` for who holds the lab's lock already."""
-    if not lab.journal.path.exists():
-        _remove_tree(lab.state)
+    if not lab.journal_file.exists():  # killed before its first record, or in the middle of the last step
+        _remove_tree(lab.moving)
         return []
     records = list(lab.journal.records())
     same_boot = any(r["kind"] == "lab" and r["boot_id"] == boot_id() for r in records)
     removed: list[str] = []
     if same_boot:
-        with settings.raised(lab.journal, settings.EXPEDITED_RCU, 1):
+        with settings.raised(settings.EXPEDITED_RCU, 1):
             removed.append(f"{_end_processes(lab, records)} processes")
             for record in reversed(records):
                 removed += _undo(lab, record)
+        removed += _release(lab)
     left = audit(lab, records) if same_boot else []
     if left:
         raise CleanupIncomplete(
             f"left behind by the lab {lab.name}: {'; '.join(left)}", hint="run 'down' again"
         )
-    _remove_tree(lab.state)
-    for shared in (paths.RUNTIME_ROOT, paths.state_root()):
-        _remove_if_empty(shared)
+    _forget(lab)
     return removed
 
 
@@ -60,9 +58,7 @@ def audit(lab: Lab, records: list[Record]) -> list[str]:
             left.append(f"control group {record['group']}")
         elif record["kind"] == "directory" and Path(record["path"]).exists():
             left.append(f"directory {record['path']}")
-        elif record["kind"] == "setting" and not _other_labs(lab) and settings.in_force(record):
-            left.append(f"{record['path']} = {record['new']}")
-    return left
+    return left if paths.in_use() else left + settings.in_force()
 
 
 def _processes(lab: Lab, records: list[Record]) -> list[ProcessId]:
@@ -81,8 +77,9 @@ def _processes(lab: Lab, records: list[Record]) -> list[ProcessId]:
 def _end_processes(lab: Lab, records: list[Record]) -> int:
     """End everything. A user's own programs are asked to; ours have nothing to save."""
     journaled = [r for r in records if r["kind"] == "process" and r["name"].startswith(USER_PROGRAM)]
-    process.end([ProcessId(r["pid"], r["ticks"]) for r in journaled])
-    ended = 0
+    asked = [p for r in journaled if (p := ProcessId(r["pid"], r["ticks"])).alive()]
+    process.end(asked)
+    ended = sum(not p.alive() for p in asked)
     while living := _processes(lab, records):  # a program may have started another meanwhile
         ended += len(living)
         if stubborn := process.kill(living):
@@ -100,31 +97,29 @@ def _undo(lab: Lab, record: Record) -> list[str]:
         return [f"{len(present)} network namespaces"]
     if kind == "group":
         cgroup.remove(lab.hierarchy, record["group"])
-        cgroup.remove_if_empty(lab.hierarchy, str(Path(record["group"]).parent))
         return [f"control group {record['group']}"]
-    if kind == "setting":
-        return _give_back(lab, record)
     if kind == "directory":
         _remove_tree(Path(record["path"]))
         return [f"directory {record['path']}"]
     return []
 
 
-def _give_back(lab: Lab, record: Record) -> list[str]:
-    """Restore a global setting, or leave that duty to another lab that still relies on it."""
-    if not settings.in_force(record):
-        return []
-    others = _other_labs(lab)
-    if others and record["path"] != str(settings.EXPEDITED_RCU):
-        heir = Journal(paths.state_dir(others[0]) / "journal.jsonl")
-        heir.append("setting", path=record["path"], old=record["old"], new=record["new"])
-        return [f"{record['path']} left to the lab {others[0]}"]
-    settings.restore(record)
-    return [f"{record['path']} = {record['old']}"]
+def _release(lab: Lab) -> list[str]:
+    """What labs share goes with the last of them."""
+    with settings.locked():
+        cgroup.remove_if_empty(lab.hierarchy, str(Path(lab.group).parent))
+        if others := paths.in_use():
+            return [f"kernel settings left to the lab {others[0]}"] if settings.recorded() else []
+        given_back = [path for path in settings.recorded() if settings.restore(Path(path))]
+        _remove_if_empty(paths.RUNTIME_ROOT)
+    return [f"{len(given_back)} kernel settings"] if given_back else []
 
 
-def _other_labs(lab: Lab) -> list[str]:
-    return [name for name in paths.labs() if name != lab.name]
+def _forget(lab: Lab) -> None:
+    """Remove the state as a whole: a kill must not leave files without the journal that owns them."""
+    _remove_tree(lab.moving)
+    lab.state.rename(lab.moving)
+    _remove_tree(lab.moving)
 
 
 def _remove_tree(directory: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import subprocess
 import time
 from collections.abc import Callable
 from functools import partial
@@ -15,12 +16,12 @@ from testbedctl.backends.local.daemons import (
     WEB_PORT,
     agent_endpoints,
 )
-from testbedctl.backends.local.lab import PROMETHEUS_URL, Lab
+from testbedctl.backends.local.lab import PROMETHEUS_URL, USER_PROGRAM, Lab
 from testbedctl.backends.local.plan import MANAGEMENT, Plan, ServicePlan, vdpi_port
-from testbedctl.backends.local.probe import ping, tcp_answers, wait_until
+from testbedctl.backends.local.probe import NotReady, ping, tcp_answers, wait_until
 from testbedctl.errors import RunFailed
-from testbedctl.host import process
 from testbedctl.sdn.rules import Routes
+from testbedctl.spec.testbed import Ready
 from testbedctl.telemetry import inspection
 
 READY_WITHIN_S = 60.0
@@ -29,9 +30,13 @@ READY_WITHIN_S = 60.0
 def wait_until_ready(lab: Lab, plan: Plan, progress: Callable[[str], None]) -> None:
     """Return when everything works; raises ``RunFailed`` naming what does not, with its last words."""
     deadline = time.monotonic() + READY_WITHIN_S
-    alive = partial(_check_alive, lab)
-    if not plan.vnfs:
-        return
+    if plan.vnfs:
+        _wait_for_services(lab, plan, progress, deadline)
+    check_alive(lab)
+
+
+def _wait_for_services(lab: Lab, plan: Plan, progress: Callable[[str], None], deadline: float) -> None:
+    alive = partial(check_alive, lab)
     progress("controller")
     _connect(lab, plan, deadline)
     progress("data paths")
@@ -41,6 +46,10 @@ def wait_until_ready(lab: Lab, plan: Plan, progress: Callable[[str], None]) -> N
     for what, check in _vnf_checks(lab, plan):
         progress(what)
         wait_until(check, what, deadline, alive)
+    for key, vnf in plan.vnfs.items():
+        if vnf.spec.ready:
+            progress(f"the command of {key}")
+            _wait_for_command(lab, plan, key, vnf.spec.ready)
     progress("telemetry")
     for domain in agent_endpoints(plan):
         reads_all = partial(_agent_reads_all, lab, plan, domain)
@@ -63,15 +72,21 @@ def scrape_targets(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _check_alive(lab: Lab) -> None:
+def check_alive(lab: Lab) -> None:
+    """Raise ``RunFailed`` with the last words of a program that has ended."""
     for daemon in lab.daemons():
         if not daemon.alive():
             raise RunFailed(f"{daemon.name} ended while the lab came up: {last_words(lab, daemon.name)}")
 
 
+def log_file(lab: Lab, program: str) -> Path:
+    """Where a program of the lab writes what it says."""
+    return lab.logs / f"{program.replace(' ', '.').replace('/', '.')}.log"
+
+
 def last_words(lab: Lab, program: str) -> str:
     """The last line that a program wrote to its log."""
-    log = lab.logs / f"{program.replace(' ', '.').replace('/', '.')}.log"
+    log = log_file(lab, program)
     lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
     return lines[-1] if lines else "it said nothing"
 
@@ -110,8 +125,6 @@ def _vnf_checks(lab: Lab, plan: Plan) -> list[tuple[str, Callable[[], bool]]]:
         elif vnf.spec.type == "vsre":
             sink = plan.services[vnf.service].sink
             checks.append((f"the sink {key}", partial(tcp_answers, plan.nodes[key].netns, sink, SINK_PORT)))
-        elif vnf.spec.ready:
-            checks.append((f"the command of {key}", partial(_user_ready, lab, plan, key)))
     return checks
 
 
@@ -124,15 +137,32 @@ def _engine_lives(stats: Path) -> bool:
     return True
 
 
-def _user_ready(lab: Lab, plan: Plan, key: str) -> bool:
-    ready, node = plan.vnfs[key].spec.ready, plan.nodes[key]
-    assert ready is not None  # the caller looked
+def _wait_for_command(lab: Lab, plan: Plan, key: str, ready: Ready) -> None:
+    """Wait for a user's own program; it has as long as its spec says."""
+    deadline = time.monotonic() + ready.timeout_s
+    management, address = plan.nodes[MANAGEMENT].netns, plan.nodes[key].address or ""
     if ready.tcp:
-        return tcp_answers(plan.nodes[MANAGEMENT].netns, node.address or "", ready.tcp)
-    check = process.spawn(
-        ready.command or [], netns=node.netns, cgroups=lab.groups(key), die_with_parent=True
-    )
-    return check.wait(timeout=ready.timeout_s) == 0
+        check = partial(tcp_answers, management, address, ready.tcp)
+    else:
+        check = partial(_exits_well, lab, key, ready.command or [], deadline)
+    try:
+        wait_until(check, f"the command of {key}", deadline, partial(check_alive, lab))
+    except NotReady as error:
+        words = last_words(lab, USER_PROGRAM + key)
+        raise NotReady(f"{error.message} ({ready.timeout_s:g} s): {words}") from error
+
+
+def _exits_well(lab: Lab, key: str, argv: list[str], deadline: float) -> bool:
+    """Whether a check of the user's exits with 0; what it says goes to the program's own log."""
+    log = log_file(lab, USER_PROGRAM + key)
+    check = lab.exec(key, argv, stdout=log, stderr=log)
+    try:
+        return check.wait(timeout=max(0.0, deadline - time.monotonic())) == 0
+    except subprocess.TimeoutExpired:
+        return False
+    finally:
+        check.kill()
+        check.wait()
 
 
 def _agent_reads_all(lab: Lab, plan: Plan, domain: str) -> bool:
@@ -171,4 +201,4 @@ def wait_until_scraped(lab: Lab, within_s: float = 15.0) -> None:
         answered = {tuple(sorted(s.labels.items())) for s in found if s.value == 1}
         return len(answered) == targets
 
-    wait_until(scraped, "Prometheus's first scrape", time.monotonic() + within_s, partial(_check_alive, lab))
+    wait_until(scraped, "Prometheus's first scrape", time.monotonic() + within_s, partial(check_alive, lab))

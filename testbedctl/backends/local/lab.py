@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,10 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from testbedctl.backends.local.plan import MANAGEMENT, Plan
 from testbedctl.backends.local.planner import plan
-from testbedctl.errors import RunFailed, UsageError
+from testbedctl.errors import HostUnfit, RunFailed, UsageError
 from testbedctl.host import cgroup, netns, paths, process
 from testbedctl.host.journal import Journal
+from testbedctl.host.lock import held
 from testbedctl.host.process import ProcessId
+from testbedctl.spec.quoting import quote
 from testbedctl.spec.testbed import Testbed
 
 if TYPE_CHECKING:
@@ -48,14 +52,25 @@ class Lab:
     def __init__(self, name: str):
         self.name = name
         self.state = paths.state_dir(name)
+        self.moving = paths.moving_dir(name)
         self.runtime = paths.runtime_dir(name)
         self.logs = self.state / "logs"
-        self.journal = Journal(self.state / "journal.jsonl")
+        self.journal_file = self.state / "journal.jsonl"
+        self.journal = Journal(self.journal_file)
+        self.group = f"testbedctl/{name}"
 
     @property
     def lock(self) -> Path:
-        """The lab's lock file; outside the state directory, which comes and goes with the lab."""
-        return paths.state_root() / f".{self.name}.lock"
+        """The lab's lock file."""
+        return paths.lock_file(self.name)
+
+    @contextmanager
+    def locked(self, wait_s: float) -> Iterator[None]:
+        """Hold the lab for the body; afterwards no trace is left of a state directory without labs."""
+        with held(self.lock, f"the lab {self.name}", wait_s=wait_s):
+            yield
+        with contextlib.suppress(OSError):  # other labs are there, or have just come
+            paths.state_root().rmdir()
 
     @property
     def token_file(self) -> Path:
@@ -74,7 +89,12 @@ class Lab:
     @cached_property
     def header(self) -> dict[str, Any]:
         """The journal's first record: the lab's spec and when it was made."""
-        return next(self.journal.find("lab"))
+        first = next(self.journal.find("lab"), None)
+        if first is None:
+            raise UsageError(
+                f"the lab {self.name} was never begun", hint=f"testbedctl down --lab {self.name}"
+            )
+        return first
 
     @cached_property
     def plan(self) -> Plan:
@@ -130,9 +150,19 @@ class Lab:
             yield
 
 
-def find(name: str | None) -> Lab:
-    """The lab with this name, or the only one there is. Raises ``UsageError`` naming those that exist."""
-    known = paths.labs()
+def require_root() -> None:
+    """Raise ``HostUnfit`` if only root can do what was asked for."""
+    if os.geteuid() != 0:
+        raise HostUnfit("not root: only root can see or change a lab", hint="put 'sudo' in front")
+
+
+def find(name: str | None, known: Sequence[str] | None = None) -> Lab:
+    """The lab with this name, or the only one there is. ``known`` defaults to all that have a journal.
+
+    Raises ``UsageError`` naming those that exist, ``HostUnfit`` if only root can look into them.
+    """
+    require_root()
+    known = paths.labs() if known is None else known
     if name is None and len(known) == 1:
         name = known[0]
     if name is None:
@@ -142,7 +172,7 @@ def find(name: str | None) -> Lab:
         )
     if name not in known:
         listed = f"labs: {', '.join(known)}" if known else "start one with 'testbedctl up'"
-        raise UsageError(f"there is no lab {name!r} on this host", hint=listed)
+        raise UsageError(f"there is no lab {quote(name)} on this host", hint=listed)
     return Lab(name)
 
 

@@ -135,4 +135,8 @@ def _shape(cable: Cable, owned: dict[str, str]) -> None:
         try:
             netns.batch([line], tool="tc", namespace=owned[end.node])
         except netns.CommandFailed as error:
-            raise HostUnfit(f"this kernel cannot do '{line}'", hint="run 'testbedctl doctor'") from error
+            what = "delay" if cable.delay_s else "limit the rate of"
+            raise HostUnfit(
+                f"this kernel cannot {what} the link {cable.a.node} – {cable.b.node}: {error.message}",
+                hint="run 'testbedctl doctor', or leave delay_ms and rate_mbps out of the spec",
+            ) from error

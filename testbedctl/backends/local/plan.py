@@ -187,6 +187,12 @@ class Plan:
         """The number of a vDPI among all of the edge (from 1), as its ports and addresses count it."""
         return [n.key for n in self.of_type("vdpi")].index(key) + 1
 
+    def addresses(self, key: str) -> dict[str, list[str]]:
+        """The addresses of a node, with the lengths of their prefixes, by interface."""
+        ends = [end for cable in self.cables for end in (cable.a, cable.b)]
+        ends += [End(t.node, t.interface, None, t.addresses) for t in self.tunnels]
+        return {end.interface: list(end.addresses) for end in ends if end.node == key and end.addresses}
+
     def node(self, name: str) -> Node:
         """A node by its key, or by the last part of it where that is unique."""
         if name in self.nodes:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from testbedctl.backends.local.fabric import cables, switches
+from testbedctl.backends.local.limits import check
 from testbedctl.backends.local.plan import (
     FABRIC,
     MANAGEMENT,
-    MAX_SERVICES,
     TRANSPORT,
     UNDERLAY_MTU,
     Bridge,
@@ -21,18 +22,13 @@ from testbedctl.backends.local.plan import (
     van_port,
     vdpi_port,
 )
-from testbedctl.errors import UsageError
 from testbedctl.spec.testbed import Testbed
-from testbedctl.units import bps
 
 
 def plan(testbed: Testbed, lab: str | None = None) -> Plan:
     """Resolve names, addresses, cables, tunnels and switches of a lab (by default named as its spec)."""
-    lab = lab or testbed.name
-    if len(testbed.services) > MAX_SERVICES:
-        raise UsageError(
-            f"{len(testbed.services)} services: the local backend carries at most {MAX_SERVICES}"
-        )
+    lab = testbed.name if lab is None else lab
+    check(testbed, lab)
     vnfs = _vnfs(testbed)
     services = _services(testbed)
     nodes = _nodes(testbed, lab, vnfs)
@@ -40,13 +36,13 @@ def plan(testbed: Testbed, lab: str | None = None) -> Plan:
         lab=lab,
         testbed=testbed,
         nodes=nodes,
-        cables=(*_management(nodes), *_access(vnfs, services), *_underlay(vnfs, services), *_fabric(testbed)),
+        cables=(*_management(nodes), *_access(vnfs, services), *_underlay(vnfs, services), *cables(testbed)),
         tunnels=_tunnels(vnfs, services),
         switches=(
             *_vans(vnfs, services),
             *_vdpis(vnfs, services),
             *_transport(vnfs, services),
-            *_fabric_switch(testbed),
+            *switches(testbed),
         ),
         vnfs=vnfs,
         services=services,
@@ -199,49 +195,3 @@ def _transport(vnfs: dict[str, VnfPlan], services: dict[str, ServicePlan]) -> li
         return []
     ports = tuple(c.b.interface for c in _underlay(vnfs, services))
     return [Switch(TRANSPORT, (Bridge("br0", ports),))]
-
-
-def _fabric_links(testbed: Testbed) -> list[tuple[int, str, str, float | None, float | None]]:
-    return [
-        (n, link.ends[0], link.ends[1], link.rate_mbps, link.delay_ms)
-        for n, link in enumerate(testbed.links, 1)
-    ]
-
-
-def _fabric_end(testbed: Testbed, name: str, number: int, side: str, count: dict[str, int]) -> End:
-    if name in testbed.switches:
-        return End(FABRIC, f"l{number}{side}")
-    index = count[name] = count.get(name, -1) + 1
-    host = list(testbed.hosts).index(name) + 1
-    return End(name, f"eth{index}", None, (f"10.{200 + index}.{host // 256}.{host % 256}/16",))
-
-
-def _fabric(testbed: Testbed) -> list[Cable]:
-    cables = []
-    count: dict[str, int] = {}
-    for number, a, b, rate_mbps, delay_ms in _fabric_links(testbed):
-        first = _fabric_end(testbed, a, number, "a", count)
-        second = _fabric_end(testbed, b, number, "b", count)
-        cables.append(
-            Cable(
-                first,
-                second,
-                rate_bps=bps(rate_mbps) if rate_mbps else None,
-                delay_s=delay_ms / 1000 if delay_ms else None,
-            )
-        )
-    return cables
-
-
-def _fabric_switch(testbed: Testbed) -> list[Switch]:
-    """All plain switches are bridges of one instance, joined by veth (patch ports end at 64 in a row)."""
-    if not testbed.switches:
-        return []
-    ports: dict[str, list[str]] = {name: [] for name in testbed.switches}
-    for number, a, b, _, _ in _fabric_links(testbed):
-        for switch, side in ((a, "a"), (b, "b")):
-            if switch in ports:
-                ports[switch].append(f"l{number}{side}")
-    return [
-        Switch(FABRIC, tuple(Bridge(f"sw{k}", tuple(ports[n])) for k, n in enumerate(testbed.switches, 1)))
-    ]

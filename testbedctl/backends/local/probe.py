@@ -13,10 +13,14 @@ from testbedctl.errors import RunFailed
 from testbedctl.host import netns
 
 
+class NotReady(RunFailed):
+    """Something did not become ready within the time it had."""
+
+
 def wait_until(
     check: Callable[[], bool], what: str, deadline: float, alive: Callable[[], None] | None = None
 ) -> None:
-    """Poll ``check`` until it holds; raises ``RunFailed`` naming ``what`` at the monotonic ``deadline``.
+    """Poll ``check`` until it holds; raises ``NotReady`` naming ``what`` at the monotonic ``deadline``.
 
     ``alive`` is called in between and raises if waiting has become pointless.
     """
@@ -24,7 +28,7 @@ def wait_until(
         if alive:
             alive()
         if time.monotonic() > deadline:
-            raise RunFailed(f"{what} did not become ready in time")
+            raise NotReady(f"{what} did not become ready in time")
         time.sleep(0.02)  # bounded by the deadline
 
 

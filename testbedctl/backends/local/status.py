@@ -23,6 +23,7 @@ def plan_document(plan: Plan) -> dict[str, Any]:
                 "namespace": n.netns,
                 "control_group": n.group,
                 "address": n.address,
+                "interfaces": plan.addresses(n.key),
             }
             for n in plan.nodes.values()
         ],
@@ -55,7 +56,7 @@ def plan_table(plan: Plan) -> Group:
         vnf = plan.vnfs.get(node.key)
         cpu = f"{vnf.flavour.vcpus:g}" if vnf else ""
         ram = f"{vnf.flavour.ram_mib} MiB" if vnf else ""
-        nodes.add_row(node.key, node.kind, cpu, ram, node.address or "")
+        nodes.add_row(node.key, node.kind, cpu, ram, _where(node.address, plan.addresses(node.key)))
     summary = (
         f"{len(plan.nodes)} namespaces, {len(plan.cables)} cables, {len(plan.tunnels)} tunnel ends, "
         f"{sum(len(s.bridges) for s in plan.switches)} Open vSwitch bridges"
@@ -74,13 +75,19 @@ def document(lab: Lab) -> dict[str, Any]:
         "state": "up" if whole else "degraded" if lab.is_up else "incomplete",
         "created": lab.header["created"],
         "nodes": [
-            {"node": n.key, "kind": n.kind, "namespace": n.netns, "address": n.address}
+            {"node": n.key, "kind": n.kind, "namespace": n.netns, "address": n.address,
+             "interfaces": lab.plan.addresses(n.key)}
             for n in lab.plan.nodes.values()
         ],
         "programs": programs,
         "shares": _shares(lab) if whole and lab.plan.vnfs else [],
         "prometheus": PROMETHEUS_URL if lab.plan.vnfs else None,
-    }
+    }  # fmt: skip
+
+
+def _where(address: str | None, interfaces: dict[str, list[str]]) -> str:
+    """How a node is reached: in the management network, or a plain host at its own addresses."""
+    return address or ", ".join(a.partition("/")[0] for its in interfaces.values() for a in its)
 
 
 def _shares(lab: Lab) -> list[dict[str, Any]]:
@@ -97,7 +104,7 @@ def table(described: dict[str, Any]) -> Group:
     nodes = Table("node", "kind", "address", "programs", box=None)
     for node in described["nodes"]:
         its = [p for p in described["programs"] if p["node"] == node["node"]]
-        nodes.add_row(node["node"], node["kind"], node["address"] or "", _programs(its))
+        nodes.add_row(node["node"], node["kind"], _where(node["address"], node["interfaces"]), _programs(its))
     parts: list[Table | str] = [f"lab {described['lab']}: [bold]{described['state']}[/]", nodes]
     parts += [f"share {s['id']}: {s['source']} → {s['target']}" for s in described["shares"]]
     return Group(*parts)

@@ -85,6 +85,8 @@ def test_a_share_of_named_flows_or_of_a_percentage() -> None:
     assert share.limit_bps is None
     percentage = {"destination": "10.9.0.1", "percentage": 40}
     assert parse_share({**SHARE, "flows": percentage}).flows == Percentage("10.9.0.1", 40.0)
+    prefix = {"destination": "10.9.0.0/20", "percentage": 40}
+    assert parse_share({**SHARE, "flows": prefix}).flows == Percentage("10.9.0.0/20", 40.0)
     assert parse_share({**SHARE, "limit_bps": 5_000_000}).limit_bps == 5_000_000
 
 

@@ -1,0 +1,1 @@
+"""Measurements of testbedctl itself against the figures it promises: ``python -m benchmarks``."""

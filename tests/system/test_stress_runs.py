@@ -1,0 +1,215 @@
+"""Whole runs on a real lab: what is measured, what is moved, and what the record says about it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from tests.system.conftest import cli
+from tests.system.measuring import Background, calm_profile, cameras, program, status, until
+
+LAB = "runs"
+
+OVERLOAD = """
+name: overload
+background_mbps: 2
+warm_up_s: 1
+shape: {kind: steps, rates_mbps: [20, 300, 600], step_s: 4}
+"""
+
+
+def up(spec: str | Path = "slice-sharing") -> None:
+    done = cli("up", str(spec), "--lab", LAB)
+    assert done.returncode == 0, done.stderr
+
+
+def stress(profile: Path, *arguments: str) -> Path:
+    """Run a profile and return the run's directory."""
+    done = cli("stress", str(profile), "--lab", LAB, "--json", *arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return Path(json.loads(done.stdout)["path"])
+
+
+def report(run: Path) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(cli("report", str(run), "--json").stdout)
+    return document
+
+
+def hops(run: Path, trial: str) -> list[dict[str, Any]]:
+    """Losses of the whole trial, per service and hop."""
+    rows = pq.read_table(run / "trials" / trial / "hops.parquet").to_pylist()
+    return [row for row in rows if row["step"] == 0]
+
+
+@pytest.fixture
+def lab(untouched: None) -> Iterator[str]:  # noqa: ARG001 - taken down by it
+    up()
+    yield LAB
+
+
+@pytest.fixture
+def overload(tmp_path: Path) -> Path:
+    path = tmp_path / "overload.yaml"
+    path.write_text(OVERLOAD)
+    return path
+
+
+@pytest.mark.usefixtures("lab")
+def test_sharing_delivers_what_one_vdpi_cannot(overload: Path, tmp_path: Path) -> None:
+    run = stress(overload, "--arm", "none", "--arm", "reactive", "--seed", "3")
+    document = report(run)
+    arms = {arm["name"]: arm for arm in document["arms"]}
+    before, after = (arms[name]["steps"][-1] for name in ("none", "reactive"))
+    assert before["offered_bps"] == after["offered_bps"] == 600e6
+    assert before["delivered_ratio"]["median"] < 0.9
+    assert after["settled_delivered_ratio"]["median"] > before["delivered_ratio"]["median"] + 0.1
+    shares = [d for d in arms["reactive"]["decisions"] if d["action"] == "share"]
+    assert shares
+    assert all(d["target"] == "service2/vdpi" and d["applied_after_s"] > 0 for d in shares)
+    assert (
+        after["vnf_cpu_ratio"]["service2/vdpi"]["median"]
+        > 3 * before["vnf_cpu_ratio"]["service2/vdpi"]["median"]
+    )
+    assert not arms["none"]["decisions"]
+    assert status(LAB)["shares"] == []
+    _losses_add_up(run)
+    _engines_saw_everything(run)
+    _report_is_reproducible(run, tmp_path)
+
+
+def _losses_add_up(run: Path) -> None:
+    """The hops sum to sent − delivered, and hardly anything is unattributed."""
+    for trial in (run / "trials").iterdir():
+        flows = pq.read_table(trial / "flows.parquet").to_pylist()
+        for service in ("service1", "service2"):
+            its = [f for f in flows if f["service"] == service]
+            sent = sum(f["sent_packets"] for f in its)
+            delivered = sum(f["delivered_packets"] for f in its)
+            lost = {h["hop"]: h["packets"] for h in hops(run, trial.name) if h["service"] == service}
+            assert sum(lost.values()) == sent - delivered
+            assert abs(lost["unattributed"]) <= 0.001 * sent
+
+
+def _engines_saw_everything(run: Path) -> None:
+    for trial in (run / "trials").iterdir():
+        inspected = json.loads((trial / "trial.json").read_text())["dpi"]
+        assert inspected["service1/vdpi"]["forwarded"] > 50_000
+        assert all(vdpi["ratio"] >= 0.99 for vdpi in inspected.values())
+
+
+def _report_is_reproducible(run: Path, tmp_path: Path) -> None:
+    moved = tmp_path / "elsewhere" / run.name
+    moved.parent.mkdir()
+    run.rename(moved)
+    first, second = (cli("report", str(moved), "--format", "md").stdout for _ in range(2))
+    assert first == second
+    assert "none" in first
+    figures = {p.name for p in (moved / "figures").iterdir()}
+    assert {"figure-14a.png", "figure-14b.svg", "figure-15a.png", "figure-15b.svg"} <= figures
+
+
+@pytest.mark.usefixtures("untouched")
+def test_the_same_arms_run_on_other_names_and_four_vdpis(overload: Path) -> None:
+    up("four-vdpis")
+    run = stress(overload, "--arm", "none", "--arm", "reactive")
+    arms = {arm["name"]: arm for arm in report(run)["arms"]}
+    shares = [d for d in arms["reactive"]["decisions"] if d["action"] == "share"]
+    assert shares
+    stressed = shares[0]["vnf"]
+    assert all(d["target"] != stressed for d in shares)
+    before, after = (arms[name]["steps"][-1] for name in ("none", "reactive"))
+    assert after["settled_delivered_ratio"]["median"] > before["delivered_ratio"]["median"]
+
+
+@pytest.mark.usefixtures("lab")
+def test_constant_overload_gives_one_share_and_no_release() -> None:
+    done = cli("stress", "hold", "--arm", "reactive", "--lab", LAB, "--json", timeout=400)
+    assert done.returncode == 0, done.stderr
+    decisions = report(Path(json.loads(done.stdout)["path"]))["arms"][0]["decisions"]
+    assert [d["action"] for d in decisions if d["action"] in ("share", "release")] == ["share"]
+
+
+@pytest.mark.usefixtures("untouched")
+def test_the_three_kinds_of_inspection(tmp_path: Path) -> None:
+    spec = Path(tmp_path / "kinds.yaml")
+    text = cli("init", str(tmp_path / "start"))
+    assert text.returncode == 0, text.stderr
+    lines = (tmp_path / "start" / "slice-sharing.yaml").read_text()
+    spec.write_text(lines.replace("dpi: payload", "dpi: off", 1).replace("dpi: payload", "dpi: port", 1))
+    up(spec)
+    run = stress(calm_profile(tmp_path, seconds=4), "--arm", "none")
+    (trial,) = (run / "trials").iterdir()
+    inspected = json.loads((trial / "trial.json").read_text())["dpi"]
+    assert list(inspected) == ["service2/vdpi"]
+    labels = [
+        json.loads(row["labels"])
+        for row in pq.read_table(trial / "telemetry.parquet").to_pylist()
+        if row["metric"] == "vnf_dpi_packets_total"
+    ]
+    assert {label["protocol"] for label in labels if label["camera"] == "10.2.16.2"} == {"avt-profile-1"}
+
+
+@pytest.mark.usefixtures("lab")
+def test_tcp_takes_the_measured_path(tmp_path: Path) -> None:
+    profile = calm_profile(tmp_path, seconds=4)
+    profile.write_text(profile.read_text() + "traffic: tcp\n")
+    run = stress(profile, "--arm", "none")
+    step = report(run)["arms"][0]["steps"][-1]
+    assert step["delivered_ratio"]["median"] > 0.95
+    (trial,) = (run / "trials").iterdir()
+    forwarded = json.loads((trial / "trial.json").read_text())["dpi"]["service1/vdpi"]["forwarded"]
+    assert forwarded > 4 * 10e6 / 8 / 1500 * 0.9
+
+
+@pytest.mark.usefixtures("lab")
+def test_a_capture_is_replayed(tmp_path: Path) -> None:
+    recorded = tmp_path / "recorded.pcap"
+    profile = calm_profile(tmp_path, seconds=6)
+    run = Background("stress", str(profile), "--arm", "none", "--lab", LAB)
+    until(lambda: cameras(LAB, "service1"), "the first camera")
+    arguments = ["service1/vdpi", "-o", str(recorded), "-i", "van1", "-c", "200", "--lab", LAB]
+    assert cli("capture", *arguments, "--filter", "udp and dst port 5004").returncode == 0
+    assert run.end()[0] == 0
+    replay = calm_profile(tmp_path, seconds=4)
+    replay.write_text(replay.read_text() + f"traffic: pcap\npcap: {recorded}\n")
+    step = report(stress(replay, "--arm", "none"))["arms"][0]["steps"][-1]
+    assert step["delivered_ratio"]["median"] > 0.95
+    assert step["loss_ratio"]["median"] < 0.01
+
+
+@pytest.mark.usefixtures("lab")
+def test_a_trial_with_a_blind_engine_is_invalid_and_repeated(tmp_path: Path) -> None:
+    profile = tmp_path / "fast.yaml"
+    profile.write_text(
+        "name: fast\nbackground_mbps: 1\nwarm_up_s: 0\n"
+        "shape: {kind: hold, rate_mbps: 250, duration_s: 6, step_s: 3}\n"
+    )
+    run = Background("stress", str(profile), "--arm", "none", "--lab", LAB, "--json")
+    until(lambda: len(cameras(LAB, "service1")) >= 5, "the cameras")
+    meter = _child_of(program(LAB, "dpi service1/vdpi"))
+    os.kill(meter, signal.SIGSTOP)
+    deadline = time.monotonic() + 1.7  # long enough to overflow its ring, too short to count as dead
+    until(lambda: time.monotonic() > deadline, "the pause")
+    os.kill(meter, signal.SIGCONT)
+    code, out, err = run.end(timeout=120)
+    assert code == 0, err
+    assert "invalid" in err
+    directory = Path(json.loads(out)["path"])
+    statuses = [
+        json.loads((t / "trial.json").read_text())["status"] for t in sorted((directory / "trials").iterdir())
+    ]
+    assert statuses == ["invalid", "complete"]
+    assert report(directory)["arms"][0]["trials"] == 1
+
+
+def _child_of(parent: int) -> int:
+    (child,) = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    return int(child)
