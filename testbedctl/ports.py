@@ -7,16 +7,29 @@ forecaster comes by entry point (``testbedctl.policies``, ``testbedctl.forecaste
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
     import numpy as np
 
 RESOURCES = ("cpu", "ram", "storage", "network")
 """Order of the last axis of every forecast; each value is usage ÷ the VNF's own allotment."""
+
+HOPS = (
+    "sender",
+    "van_ring",
+    "van_transmit",
+    "vdpi_ring",
+    "vdpi_throttled",
+    "vdpi_transmit",
+    "tunnel",
+    "receiver_socket",
+    "unattributed",
+)
+"""Where a packet can be lost, in the order of its way (``docs/explanation/loss.md``)."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +111,11 @@ class Reason:
 
 @dataclass(frozen=True)
 class Share:
-    """Serve ``flow_ids`` of ``source`` on ``target``, at most ``limit`` of the target's CPU quota."""
+    """Serve ``flow_ids``, whole cameras of ``source``, on ``target``.
+
+    ``limit`` is the part of the target's CPU quota that the policy sized the share for: it is kept by which
+    cameras move, and no meter holds them to it. (The controller's northbound interface has one to offer.)
+    """
 
     source: str
     target: str
@@ -117,7 +134,7 @@ class Release:
 
 @dataclass(frozen=True)
 class ScaleOut:
-    """Start a further VNF of the same function."""
+    """Start a further VNF of the same function. Recorded; the local backend has no such operation yet."""
 
     vnf: str
     reason: Reason
@@ -149,7 +166,8 @@ class Policy(Protocol):
         """Called once per scrape with what was seen; returns what is to be done."""
 
     def place(self, flow: Flow, targets: Sequence[VnfState]) -> str | None:
-        """Called once per new flow; the key of the VNF that shall serve it, or None for its own."""
+        """Called once per new flow, whose rate is 0 then; the key of the VNF that shall serve it, or None for
+        its own. ``targets`` are those of its own VNF's function and class, this one included."""
 
 
 class Forecaster(Protocol):
@@ -163,6 +181,44 @@ class Forecaster(Protocol):
     def predict(self, history: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """From ``float32[vnf, window, 4]`` to mean ``[vnf, horizon, 4]`` and quantiles
         ``[vnf, horizon, 4, quantile]``; ratios of the allotment, in the order of ``RESOURCES``."""
+
+
+PlanT = TypeVar("PlanT", contravariant=True)
+
+
+class Record(Protocol):
+    """A lab's journal, as far as a backend needs it: written before each act, replayed to undo them."""
+
+    def append(self, kind: str, **what: Any) -> None:
+        """Write one record; it is on the disk when this returns."""
+
+    def records(self) -> Iterator[dict[str, Any]]:
+        """All records, oldest first."""
+
+
+class Backend(Protocol[PlanT]):
+    """Where a testbed runs. This is what a further backend implements; its plan is a type of its own."""
+
+    def up(self, plan: PlanT, journal: Record) -> None:
+        """Bring the testbed up and return when all of it works. Each act is journaled before it begins; on an
+        error what was begun is undone."""
+
+    def down(self, journal: Record) -> None:
+        """Undo what a journal says, backwards, with the plan gone too. Raises ``CleanupIncomplete``."""
+
+    def status(self) -> Mapping[str, Any]:
+        """What runs, what does not, and since when: a JSON document."""
+
+    def exec(
+        self, node: str, argv: Sequence[str], *, stdout: Path | None = None, stderr: Path | None = None
+    ) -> subprocess.Popen[bytes]:
+        """As ``Nodes.exec``: the only way to a node for traffic, capture and faults."""
+
+    def scale_out(self, vnf: str) -> str:
+        """Start a further VNF of the same function; its key."""
+
+    def scrape_targets(self) -> Mapping[str, Any]:
+        """What Prometheus scrapes."""
 
 
 class Nodes(Protocol):

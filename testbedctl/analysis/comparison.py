@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,19 +23,24 @@ HIGHER_IS_BETTER = {
     "vnf_cpu_ratio": False,
 }
 
-JUDGED = ("delivered_ratio", "loss_ratio", "others_loss_ratio")
+JUDGED = ("delivered_ratio", "others_loss_ratio")
 """What can make an arm worse, and what a gate asks for; the others are shown beside them."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """One quantity before and after; None where it was not measured. ``difference`` = after − before."""
+    """One quantity before and after; None where it was not measured. ``difference`` = after − before.
+
+    ``judged`` is the difference with the interval that decides between better and worse, of what is in
+    ``JUDGED``: it holds for all of them and all steps and arms together. None for the others.
+    """
 
     quantity: str
     vnf: str | None
     before: Measured | None
     after: Measured | None
     difference: Measured | None
+    judged: Measured | None
     verdict: Verdict
 
 
@@ -75,10 +79,11 @@ def comparisons(
     """
     if BASELINE not in arms:
         return []
+    family = (len(arms) - 1) * len(steps) * (len(JUDGED) - alone)
     found = []
     for arm in arms:
         if arm != BASELINE:
-            compared = [_step(samples, arm, step, exhausted, alone=alone) for step in steps]
+            compared = [_step(samples, arm, step, exhausted, alone=alone, family=family) for step in steps]
             word = overall(step.verdict for step in compared)
             found.append(Comparison(BASELINE, arm, word, compared))
     return found
@@ -91,22 +96,25 @@ def overall(verdicts: Iterable[Verdict]) -> Verdict:
     return next((word for word in order if word in present), "not measured")
 
 
-def _step(samples: Samples, arm: str, step: Step, exhausted: Sequence[str], *, alone: bool) -> StepComparison:
-    changes = list(_changes(samples, arm, step.step, exhausted, alone=alone))
+def _step(
+    samples: Samples, arm: str, step: Step, exhausted: Sequence[str], *, alone: bool, family: int
+) -> StepComparison:
+    changes = [
+        _change(samples, arm, step.step, quantity, vnf, family)
+        for quantity in HIGHER_IS_BETTER
+        if not (alone and quantity == "others_loss_ratio")
+        for vnf in (exhausted if quantity == "vnf_cpu_ratio" else [None])
+    ]
     word = next(change.verdict for change in changes if change.quantity == "delivered_ratio")
     if any(change.verdict == "worse" for change in changes if change.quantity in JUDGED):
         word = "worse"
     return StepComparison(step.step, step.offered_bps, word, changes)
 
 
-def _changes(
-    samples: Samples, arm: str, step: int, exhausted: Sequence[str], *, alone: bool
-) -> Iterator[Change]:
-    for quantity, higher_is_better in HIGHER_IS_BETTER.items():
-        if quantity == "others_loss_ratio" and alone:
-            continue
-        for vnf in exhausted if quantity == "vnf_cpu_ratio" else [None]:
-            before, after = (samples.measured(name, step, quantity, vnf) for name in (BASELINE, arm))
-            difference = samples.effect((BASELINE, arm), step, quantity, vnf)
-            word = verdict(difference, higher_is_better=higher_is_better)
-            yield Change(quantity, vnf, before, after, difference, word)
+def _change(samples: Samples, arm: str, step: int, quantity: str, vnf: str | None, family: int) -> Change:
+    pair = (BASELINE, arm)
+    before, after = (samples.measured(name, step, quantity, vnf) for name in pair)
+    difference = samples.effect(pair, step, quantity, vnf)
+    judged = samples.effect(pair, step, quantity, vnf, family) if quantity in JUDGED else None
+    word = verdict(difference, judged, higher_is_better=HIGHER_IS_BETTER[quantity])
+    return Change(quantity, vnf, before, after, difference, judged, word)

@@ -7,8 +7,10 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from testbedctl.analysis.losses import Count, Part, counts, total
 from testbedctl.errors import Inconclusive
-from testbedctl.records.tables import HOPS, SCHEMAS
+from testbedctl.ports import HOPS
+from testbedctl.records.tables import SCHEMAS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -75,65 +77,66 @@ def _trial_rows(trial: TrialReader, manifest: Manifest) -> Iterator[Row]:
 
 
 def _trial_values(trial: TrialReader, manifest: Manifest) -> Iterator[Value]:
-    yield from _throughput(trial, manifest.service)
-    yield from _settled(trial, manifest)
-    yield from _others_loss(trial, manifest.service)
+    steps = trial.table("steps").to_pylist()
+    yield from _throughput(trial, manifest, [row for row in steps if row["service"] == manifest.service])
+    yield from _others_loss(trial, [row for row in steps if row["service"] != manifest.service])
     yield from _vnf_means(trial)
     yield from _losses(trial, manifest.service)
 
 
-def _throughput(trial: TrialReader, service: str) -> Iterator[Value]:
-    rows = [row for row in trial.table("steps").to_pylist() if row["service"] == service]
+def _throughput(trial: TrialReader, manifest: Manifest, rows: list[Row]) -> Iterator[Value]:
     if not rows:
-        raise Inconclusive(f"{trial.path / 'steps.parquet'} holds nothing of {service}")
+        raise Inconclusive(f"{trial.path / 'steps.parquet'} holds nothing of {manifest.service}")
+    settled_s = _settled_s(trial, manifest.steps)
+    parts = counts(trial, manifest.service, settled_s)
     for row in rows:
-        step, sent, delivered = row["step"], row["sent_bps"], row["delivered_bps"]
-        if sent <= 0 or row["offered_bps"] <= 0:
+        step, sent, offered = row["step"], row["sent_bps"], row["offered_bps"]
+        if sent <= 0 or offered <= 0:
             raise Inconclusive(f"{trial.path / 'steps.parquet'}: nothing was sent in step {step}")
+        loss = _loss(trial, parts, step, manifest.service)
         yield step, "sent_bps", None, sent
-        yield step, "delivered_bps", None, delivered
-        yield step, "loss_ratio", None, 1 - delivered / sent
-        yield step, "delivered_ratio", None, delivered / row["offered_bps"]
+        yield step, "delivered_bps", None, sent * (1 - loss)
+        yield step, "loss_ratio", None, loss
+        yield step, "delivered_ratio", None, sent * (1 - loss) / offered
+        if step not in settled_s:
+            yield step, "settled_delivered_ratio", None, sent * (1 - loss) / offered
+        elif (settled := parts.get((step, True))) and settled.seconds >= _whole_seconds(row, settled_s[step]):
+            bits = 8 * settled.delivered_bytes
+            yield step, "settled_delivered_ratio", None, bits / len(settled.seconds) / offered
         if row["jitter_s"] is not None:
             yield step, "jitter_s", None, row["jitter_s"]
 
 
-def _settled(trial: TrialReader, manifest: Manifest) -> Iterator[Value]:
-    """``settled_delivered_ratio``: delivered ÷ offered once the step's last move had been applied.
-
-    A second without a row in ``flows.parquet`` was not measured, and then the ratio is not either.
-    """
-    delivered = delivered_bytes(trial, manifest.service)
-    rows = {
-        row["step"]: row for row in trial.table("steps").to_pylist() if row["service"] == manifest.service
-    }
+def _settled_s(trial: TrialReader, steps: list[Step]) -> dict[int, float]:
+    """When the last move of each step in which something moved had been applied."""
     moved = [second for second, _ in applied_moves(trial.decisions())]
-    for step in manifest.steps:
-        if step.step not in rows:
-            continue
-        inside = [second for second in moved if step.start_s <= second < step.end_s]
-        if not inside:
-            row = rows[step.step]
-            yield step.step, "settled_delivered_ratio", None, row["delivered_bps"] / row["offered_bps"]
-        elif (seconds := _whole_seconds(step, after_s=inside[-1])) and delivered.keys() >= set(seconds):
-            bits = 8 * sum(delivered[second] for second in seconds)
-            yield step.step, "settled_delivered_ratio", None, bits / len(seconds) / step.offered_bps
+    last = {step.step: [s for s in moved if step.start_s <= s < step.end_s][-1:] for step in steps}
+    return {step: second for step, seconds in last.items() for second in seconds}
 
 
-def _whole_seconds(step: Step, *, after_s: float) -> range:
-    return range(math.ceil(max(after_s, step.start_s)), math.floor(step.end_s))
+def _whole_seconds(row: Row, after_s: float) -> set[int]:
+    """The step's whole seconds after a move. One without a row in ``flows.parquet`` was not measured."""
+    return set(range(math.ceil(after_s), math.floor(row["end_s"])))
 
 
-def _others_loss(trial: TrialReader, service: str) -> Iterator[Value]:
+def _loss(trial: TrialReader, parts: dict[Part, Count], step: int, service: str) -> float:
+    its = [count for (number, _), count in parts.items() if number == step]
+    if not its:
+        raise Inconclusive(f"{trial.path / 'flows.parquet'} holds nothing of {service} in step {step}")
+    return total(its).loss_ratio
+
+
+def _others_loss(trial: TrialReader, rows: list[Row]) -> Iterator[Value]:
     """``others_loss_ratio``: what all other services together lost, which a share must not raise."""
     sums: dict[int, list[float]] = defaultdict(lambda: [0.0, 0.0])
-    for row in trial.table("steps").to_pylist():
-        if row["service"] != service:
-            sums[row["step"]][0] += row["sent_bps"]
-            sums[row["step"]][1] += row["delivered_bps"]
-    for step, (sent, delivered) in sums.items():
-        if sent > 0:
-            yield step, "others_loss_ratio", None, 1 - delivered / sent
+    parts = {service: counts(trial, service, {}) for service in {row["service"] for row in rows}}
+    for row in rows:
+        if row["sent_bps"] > 0:
+            step, service = row["step"], row["service"]
+            sums[step][0] += row["sent_bps"]
+            sums[step][1] += row["sent_bps"] * _loss(trial, parts[service], step, service)
+    for step, (sent, lost) in sums.items():
+        yield step, "others_loss_ratio", None, lost / sent
 
 
 def _vnf_means(trial: TrialReader) -> Iterator[Value]:

@@ -34,7 +34,9 @@ class Samples:
         values = self.values(arm, step, quantity, vnf)
         return measured(values) if values else None
 
-    def effect(self, arms: tuple[str, str], step: int, quantity: str, vnf: str | None) -> Measured | None:
+    def effect(
+        self, arms: tuple[str, str], step: int, quantity: str, vnf: str | None, family: int = 1
+    ) -> Measured | None:
         """Difference between the arms (second − first), None if one of them was not measured."""
         before, after = (self.values(arm, step, quantity, vnf) for arm in arms)
-        return effect(before, after) if before and after else None
+        return effect(before, after, family) if before and after else None

@@ -18,8 +18,6 @@ from testbedctl.units import mbps
 
 JUMP = 1.1
 """Offered load that grew by more than this since the last sample is still on its way up."""
-JUMP = 1.1
-"""Offered load that grew by more than this since the last sample is still on its way up."""
 LEARN_S = 5.0
 """So long a first share may wait for the cost of a bit to be known well."""
 

@@ -176,7 +176,8 @@ def logs(
     from testbedctl.backends.local.lab import find
 
     found = find(lab)
-    files = [f for f in sorted(found.logs.glob("*.log")) if (name or "").replace("/", ".") in f.name]
+    wanted = (name or "").replace("/", ".").replace(" ", ".")
+    files = [f for f in sorted(found.logs.glob("*.log")) if wanted in f.name]
     if not files:
         known = ", ".join(f.stem for f in sorted(found.logs.glob("*.log")))
         raise UsageError(f"no program of the lab {found.name} is called {name!r}", hint=f"there are: {known}")

@@ -56,10 +56,8 @@ def command() -> Any:
     """The whole command line; a flag is shown without a type, which would look like a value to give."""
     made = typer.main.get_command(app)
     for each in (made, *_below(made)):
-        for parameter in (
-            *each.params,
-            each.get_help_option(typer.Context(each, help_option_names=HELP_NAMES)),
-        ):
+        context = typer.Context(each, help_option_names=HELP_NAMES)
+        for parameter in (*each.params, each.get_help_option(context)):
             if getattr(parameter, "is_flag", False):
                 parameter.metavar = ""
     return made
@@ -80,7 +78,8 @@ def main() -> None:
         sys.stdout.flush()
         sys.exit(code if isinstance(code, int) else 0)
     except SystemExit as end:
-        if isinstance(end.__context__, BrokenPipeError):  # Typer and Rich make 1 of it, which means "got worse"
+        # Typer and Rich make 1 of a broken pipe, and 1 means "got worse"
+        if isinstance(end.__context__, BrokenPipeError):
             _end_of_pipe(end.__context__)
         raise
     except BrokenPipeError as error:

@@ -14,7 +14,7 @@ from rich.text import Text
 from testbedctl.units import human_duration, mbps
 
 if TYPE_CHECKING:
-    from testbedctl.experiment.trial import Outcome
+    from testbedctl.experiment.record import Outcome
     from testbedctl.records.manifest import Planned
     from testbedctl.traffic.schedule import Camera, Schedule, Step
 

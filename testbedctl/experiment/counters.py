@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import time
 from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from testbedctl.backends.local.lab import Lab
@@ -14,16 +16,35 @@ from testbedctl.errors import RunFailed
 from testbedctl.host import netns
 from testbedctl.telemetry import inspection
 from testbedctl.telemetry.switch import ControlQuery, parse_received, parse_rules
-from testbedctl.traffic.hops import DropSample, HopCounters, LaneCounters
+from testbedctl.traffic.hops import HopCounters, LaneCounters
 
 SWITCH_ANSWERS_WITHIN_S = 1.0
 STILL_WITHIN_S = 5.0
-INSPECTED_AT_LEAST = 0.99
+ENGINES_SETTLE_WITHIN_S = 6.0
+ENGINES_STILL_FOR_S = 2.0
+"""Engines publish what they have seen a second or two late."""
+
 CAMERAS_PORT = "1"  # OpenFlow number of a vAN's port towards its cameras, the first of its bridge
 _IN_PORT = re.compile(r"\bin_port=(\w+)")
 
 Snapshot = dict[str, HopCounters]
 """Counters by service."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A snapshot, and when it was taken: seconds since the trial's start."""
+
+    at_s: float
+    ways: Snapshot
+
+
+@dataclass(frozen=True)
+class Inspected:
+    """Packets that the engine of each vDPI has seen; ``unsettled`` are those whose counts still rose."""
+
+    packets: Mapping[str, int]
+    unsettled: tuple[str, ...] = ()
 
 
 class CounterReader:
@@ -34,7 +55,16 @@ class CounterReader:
         self._vdpis = [n.key for n in self._plan.of_type("vdpi")]
 
     def read(self) -> Snapshot:
-        """One snapshot of all services' ways."""
+        """One snapshot of all services' ways; raises ``RunFailed`` if a counter cannot be read."""
+        try:
+            return self._snapshot()
+        except (OSError, ValueError, KeyError) as error:
+            raise RunFailed(
+                f"the packet counters cannot be read: {type(error).__name__}: {error}",
+                hint="see 'testbedctl status'",
+            ) from error
+
+    def _snapshot(self) -> Snapshot:
         vans = {s.van: self._taken_from_cameras(s.van) for s in self._plan.services.values()}
         switches = {vdpi: self._port_packets(vdpi) for vdpi in self._vdpis}
         links = {node: self._interfaces(node) for node in self._nodes()}
@@ -60,22 +90,44 @@ class CounterReader:
 
     def inspected(self) -> dict[str, int]:
         """Packets that each vDPI's engine has seen; vDPIs without an engine are left out."""
-        return {
-            key: sum(c.packets for c in inspection.read(str(self._lab.dpi_stats(key))).classes)
-            for key in self._vdpis
-            if self._plan.vnfs[key].spec.dpi != "off"
-        }
+        return {key: self._seen(key) for key in self._vdpis if self._plan.vnfs[key].spec.dpi != "off"}
+
+    def inspected_when_still(self) -> Inspected:
+        """What the engines have seen once their counts stand still, or after some seconds as they are."""
+        start_s = time.monotonic()
+        last = self.inspected()
+        changed_s = dict.fromkeys(last, start_s)
+        while (now_s := time.monotonic()) < start_s + ENGINES_SETTLE_WITHIN_S:
+            now = self.inspected()
+            changed_s |= {key: now_s for key, count in now.items() if count != last[key]}
+            last = now
+            if all(now_s - since_s >= ENGINES_STILL_FOR_S for since_s in changed_s.values()):
+                return Inspected(last)
+            time.sleep(0.2)  # bounded by the deadline
+        moving = (key for key, since_s in changed_s.items() if now_s - since_s < ENGINES_STILL_FOR_S)
+        return Inspected(last, tuple(moving))
+
+    def _seen(self, vdpi: str) -> int:
+        try:
+            return sum(c.packets for c in inspection.read(str(self._lab.dpi_stats(vdpi))).classes)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise RunFailed(
+                f"the inspection engine of {vdpi} does not say what it has seen: {error}",
+                hint=f"testbedctl logs 'dpi {vdpi}'",
+            ) from error
 
     def throttled_ns(self, vdpi: str) -> int:
         """For how long a vDPI's quota has held it back; nanoseconds since the lab came up."""
         group = self._plan.nodes[vdpi].group
         assert group is not None  # every VNF has one
         hierarchy = self._lab.hierarchy
-        stat = dict(
-            line.split()
-            for line in (hierarchy.controller("cpu", group) / "cpu.stat").read_text().splitlines()
-        )
-        return int(stat["throttled_time"]) if hierarchy.version == 1 else int(stat["throttled_usec"]) * 1000
+        file = hierarchy.controller("cpu", group) / "cpu.stat"
+        try:
+            stat = dict(line.split() for line in file.read_text().splitlines())
+            in_ns = hierarchy.version == 1
+            return int(stat["throttled_time"]) if in_ns else int(stat["throttled_usec"]) * 1000
+        except (OSError, ValueError, KeyError) as error:
+            raise RunFailed(f"the CPU quota of {vdpi} cannot be read from {file}: {error}") from error
 
     def _nodes(self) -> list[str]:
         return [*(n for s in self._plan.services.values() for n in (s.cameras, s.van, s.vsre)), *self._vdpis]
@@ -131,6 +183,8 @@ class CounterReader:
             raise RunFailed(
                 f"the switch of {node} does not answer: {error}", hint="see 'testbedctl status'"
             ) from error
+        except ValueError as error:
+            raise RunFailed(f"the switch of {node} was asked for its counters: {error}") from error
 
     def _interfaces(self, node: str) -> dict[str, tuple[int, int]]:
         """Packets received and transmitted by each interface of a node."""
@@ -148,34 +202,3 @@ class CounterReader:
             ]
         counts = dict(zip(names, map(int, values), strict=True))
         return counts["RcvbufErrors"] + counts["NoPorts"]
-
-
-class DropWatch:
-    """Notes once a second what a vDPI's switch did not take from its ports, and whether it was throttled."""
-
-    PERIOD_S = 1.0
-
-    def __init__(self, reader: CounterReader):
-        self._reader = reader
-        self._last: dict[str, tuple[int, int]] = {}
-        self._last_s = 0.0
-        self.samples: dict[str, list[DropSample]] = {}
-
-    def poll(self, now_s: float) -> bool:
-        """Take a sample of every vDPI if one is due, and say whether it was; cheap otherwise."""
-        if now_s - self._last_s < self.PERIOD_S:
-            return False
-        self._last_s = now_s
-        self.note(self._reader.read())
-        return True
-
-    def note(self, snapshot: Snapshot) -> None:
-        """Take a sample from a snapshot."""
-        for vdpi in {v for counters in snapshot.values() for v in counters.lanes}:
-            missed = sum(c.lanes[vdpi].vdpi_rx - c.lanes[vdpi].vdpi_flow for c in snapshot.values())
-            throttled_ns = self._reader.throttled_ns(vdpi)
-            if vdpi in self._last:
-                before_missed, before_ns = self._last[vdpi]
-                sample = DropSample(max(0, missed - before_missed), throttled_ns > before_ns)
-                self.samples.setdefault(vdpi, []).append(sample)
-            self._last[vdpi] = (missed, throttled_ns)

@@ -7,11 +7,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from testbedctl.records.trial import BUSY_OTHER_CORES, IDLE_RATIO, STEAL_RATIO
 from testbedctl.units import NS
-
-IDLE_LOW = 0.02
-STEAL_HIGH = 0.02
-OTHERS_HIGH_CORES = 0.25
 
 
 @dataclass(frozen=True)
@@ -62,11 +59,11 @@ class NoiseWatch:
     def warnings(self) -> list[str]:
         """Sentences for the report where the host was too busy to trust the trial."""
         found = []
-        if self._idle_min is not None and self._idle_min < IDLE_LOW:
+        if self._idle_min is not None and self._idle_min < IDLE_RATIO:
             found.append(f"the host had only {self._idle_min:.1%} idle CPU in some second")
-        if self._steal_max is not None and self._steal_max > STEAL_HIGH:
+        if self._steal_max is not None and self._steal_max > STEAL_RATIO:
             found.append(f"the hypervisor took up to {self._steal_max:.1%} of the CPU")
-        if self._others_max is not None and self._others_max > OTHERS_HIGH_CORES:
+        if self._others_max is not None and self._others_max > BUSY_OTHER_CORES:
             found.append(f"other processes used up to {self._others_max:.2f} cores")
         return found
 

@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from testbedctl import __version__
-from testbedctl.backends.local.plan import Plan
+from testbedctl.backends.local.plan import FABRIC, Plan
+from testbedctl.backends.local.switches import instance
+from testbedctl.host import netns, paths
 from testbedctl.host.facts import fingerprint
+from testbedctl.host.interface import Interfaces
 from testbedctl.records.manifest import Camera, Host, Manifest, Planned, Step, VnfRecord
 from testbedctl.spec.profile import Profile
 from testbedctl.traffic.schedule import Schedule
@@ -74,8 +77,24 @@ def manifest(
         tool={"testbedctl": __version__},
         dependencies={name: metadata.version(name) for name in DEPENDENCIES},
         git=_git(),
-        host=Host.model_validate({**fingerprint(), "offloads": {"tx_checksum": False, "gro": False}}),
+        host=Host.model_validate({**fingerprint(), **_forwarding(plan)}),
     )
+
+
+def _forwarding(plan: Plan) -> dict[str, Any]:
+    """What the lab's own switches and links say of themselves: the datapath of the VNFs and that of plain
+    switches, if there are any; the offloads of a link that cameras send over."""
+    service = next(iter(plan.services.values()))
+    asked = [switch for switch in plan.switches if switch.node in (service.vdpi, FABRIC)]
+    runtime = paths.runtime_dir(plan.lab)
+    datapaths = {s.node: instance(runtime, s.node).datapath_type(s.bridges[0].name) for s in asked}
+    with netns.inside(plan.nodes[service.cameras].netns), Interfaces() as interfaces:
+        offloads = interfaces.offloads(service.camera_interface)
+    return {
+        "datapath": datapaths[service.vdpi],
+        "datapath_of_switches": datapaths.get(FABRIC),
+        "offloads": offloads,
+    }
 
 
 def _vnf(plan: Plan, key: str) -> VnfRecord:

@@ -7,17 +7,19 @@ import json
 import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from testbedctl.backends.local.lab import PROMETHEUS_URL, Lab
 from testbedctl.backends.local.plan import Plan
+from testbedctl.errors import RunFailed
+from testbedctl.experiment.counters import Mark
+from testbedctl.experiment.drops import DropWatch
+from testbedctl.experiment.scrapes import believed
+from testbedctl.ports import HOPS
 from testbedctl.telemetry.prometheus import Sample, export
 from testbedctl.telemetry.usage import vnf_usage
-from testbedctl.traffic.hops import HOPS, DropSample, attribute
+from testbedctl.traffic.hops import attribute
 from testbedctl.traffic.schedule import Schedule
-
-if TYPE_CHECKING:
-    from testbedctl.experiment.trial import Measured
 
 BEFORE_S = 2.0
 """Telemetry from so long before the trial is kept, so that its first second has a rate."""
@@ -77,9 +79,9 @@ class TrialTables:
         ]
 
     def vnfs(self, samples: Iterable[Sample]) -> list[Row]:
-        """Per VNF and scrape within the trial: usage since the scrape before."""
+        """Per VNF and scrape within the trial: usage since the scrape before. Slow scrapes are left out."""
         by_vnf: dict[str, dict[float, list[Sample]]] = defaultdict(lambda: defaultdict(list))
-        for sample in samples:
+        for sample in believed(samples):
             if "vnf" in sample.labels and "service" in sample.labels:
                 by_vnf[f"{sample.labels['service']}/{sample.labels['vnf']}"][sample.unix_s].append(sample)
         rows = [
@@ -98,8 +100,7 @@ class TrialTables:
             cpu = measured.usage["cpu"]
             yield {
                 "at_s": at_s,
-                # the sample tells of the second before it
-                "step": self._schedule.step_at(max(0.0, at_s - 0.5)),
+                "step": self._step_of(before_s - self._started_unix_s, at_s),
                 "vnf": key,
                 "cpu_ratio": cpu,
                 "slice_cpu_ratio": None if cpu is None else cpu * plan.flavour.vcpus / plan.slice_cpu_cores,
@@ -110,25 +111,37 @@ class TrialTables:
                 "processed_bps": measured.processed_bps,
             }
 
-    def hops(self, measured: Measured, drops: Sequence[DropSample], *, counted: bool) -> list[Row]:
+    def _step_of(self, from_s: float, to_s: float) -> int:
+        """The step in which all of a time lies; 0 if there is none."""
+        steps = self._schedule.steps
+        return next((s.step for s in steps if s.start_s <= from_s and to_s <= s.end_s), 0)
+
+    def hops(self, marks: Sequence[Mark], drops: DropWatch, *, counted: bool) -> list[Row]:
         """Where packets were lost, per service: of the whole trial (step 0) and of each step.
 
-        TCP numbers no packets, so with ``counted`` off no hop was measured.
+        ``marks`` are the borders of the steps. TCP numbers no packets, so with ``counted`` off no hop was
+        measured. Raises ``RunFailed`` if the counters contradict each other.
         """
-        marks = [measured.before, *measured.at_steps, measured.after]
-        spans = [(0, measured.before, measured.after)]
+        spans = [(0, marks[0], marks[-1])]
         spans += [(s.step, a, b) for s, a, b in zip(self._schedule.steps, marks[:-1], marks[1:], strict=True)]
-        rows = []
-        for step, before, after in spans:
-            for service in self._services:
-                lost: dict[str, int | None] = dict.fromkeys(HOPS)
-                if counted:
-                    sent, delivered = self._packets(service, step)
-                    lost |= attribute(before[service], after[service], sent, delivered, drops)
-                rows += [
-                    {"step": step, "service": service, "hop": hop, "packets": n} for hop, n in lost.items()
-                ]
-        return rows
+        return [
+            {"step": step, "service": service, "hop": hop, "packets": packets}
+            for step, before, after in spans
+            for service in self._services
+            for hop, packets in (
+                self._lost(step, service, before, after, drops) if counted else dict.fromkeys(HOPS)
+            ).items()
+        ]
+
+    def _lost(
+        self, step: int, service: str, before: Mark, after: Mark, drops: DropWatch
+    ) -> dict[str, int | None]:
+        sent, delivered = self._packets(service, step)
+        samples = drops.samples(service, before.at_s, after.at_s)
+        try:
+            return dict(attribute(before.ways[service], after.ways[service], sent, delivered, samples))
+        except ValueError as error:
+            raise RunFailed(f"the losses of {service} cannot be told apart: {error}") from error
 
     def _packets(self, service: str, step: int) -> tuple[int, int]:
         its = [f for f in self.flows if f["service"] == service and step in (0, f["step"])]

@@ -7,23 +7,25 @@ import secrets
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
 from testbedctl.backends.local.lab import Lab
 from testbedctl.errors import RunFailed
-from testbedctl.experiment.actuator import KINDS, Actuator, Applied
-from testbedctl.experiment.counters import INSPECTED_AT_LEAST, CounterReader, DropWatch, Snapshot
+from testbedctl.experiment.actuator import CONTROLLER_TIMEOUT_S, KINDS, Actuator, Applied
+from testbedctl.experiment.counters import CounterReader, Mark, Snapshot
+from testbedctl.experiment.drops import DropWatch
 from testbedctl.experiment.monitor import Monitor
 from testbedctl.experiment.noise import NoiseWatch
+from testbedctl.experiment.placement import measured_vdpis
+from testbedctl.experiment.record import Measured, Outcome, Recorder
 from testbedctl.experiment.tables import TrialTables
 from testbedctl.ports import Flow, Observation, Policy, Release
 from testbedctl.records.manifest import Planned
 from testbedctl.records.run import TrialWriter
 from testbedctl.spec.profile import Profile
+from testbedctl.traffic.flows import FlowRow
 from testbedctl.traffic.generator import Generator, Tool
 from testbedctl.traffic.generator import Observer as TrafficObserver
 from testbedctl.traffic.iperf import Iperf
@@ -31,19 +33,9 @@ from testbedctl.traffic.replay import Replay
 from testbedctl.traffic.schedule import Schedule, warm_up
 
 TICK_S = 0.01
-ENGINE_SETTLES_WITHIN_S = 6.0
 COOKIE_BITS = 48
 LEAST_FREE_BYTES = 65_536
 """With less than this on the disk, an output that is cut short was cut by the disk."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """Whether a trial counts, and what is to be said of it."""
-
-    valid: bool
-    cause: str = ""
-    warnings: tuple[str, ...] = ()
 
 
 class Observer(TrafficObserver, Protocol):
@@ -57,20 +49,6 @@ class Observer(TrafficObserver, Protocol):
 
     def trial_ended(self, outcome: Outcome) -> None:
         """A trial has ended."""
-
-
-@dataclass
-class Measured:
-    """What the loop has gathered. Times are Unix seconds."""
-
-    started_unix_s: float
-    ended_unix_s: float
-    before: Snapshot
-    after: Snapshot
-    at_steps: list[Snapshot]
-    inspected_before: Mapping[str, int]
-    inspected_after: Mapping[str, int]
-    decisions: list[dict[str, Any]] = field(default_factory=list)
 
 
 class Trial:
@@ -90,16 +68,18 @@ class Trial:
         self._flows = {
             c.camera: self._flow(c.camera, c.service, c.source, c.destination) for c in schedule.cameras
         }
-        self._actuator = Actuator(lab.controller(), lab.plan, self._flows, secrets.randbits(COOKIE_BITS))
+        cookie, controller = secrets.randbits(COOKIE_BITS), lab.controller(CONTROLLER_TIMEOUT_S)
+        self._actuator = Actuator(controller, lab.plan, self._flows, cookie, writer.planned.arm)
         self._reader = CounterReader(lab)
         self._drops = DropWatch(self._reader)
+        self._marks: list[Mark] = []
         group = lab.hierarchy.controller("cpuacct", lab.plan.group)
         self._noise = NoiseWatch(lab.hierarchy.version, group)
 
     def run(self) -> Outcome:
         """Warm up, measure, drain, check, write. The lab's rules are as before, whatever happens."""
         try:
-            self._actuator.install_cameras()
+            self._actuator.install_cameras(self._policy, measured_vdpis(self._lab, self._flows))
             self._warm_up()
             measured, rows = self._measure()
         except RunFailed as error:
@@ -109,7 +89,12 @@ class Trial:
             raise
         finally:
             self._clear()
-        return self._record(measured, rows)
+        tables = TrialTables(
+            self._lab.plan, self._schedule, [asdict(row) for row in rows], measured.started_unix_s
+        )
+        counted = self._profile.traffic != "tcp"
+        recorder = Recorder(self._lab, self._schedule, tables, self._noise, self._writer)
+        return recorder.record(measured, self._drops, self._actuator.cookie, counted=counted)
 
     def _flow(self, camera: str, service: str, source: str, destination: str) -> Flow:
         home = self._lab.plan.services[service].vdpi
@@ -136,45 +121,46 @@ class Trial:
                 while not generator.poll():
                     time.sleep(TICK_S)
 
-    def _measure(self) -> tuple[Measured, list[Any]]:
-        inspected = self._settled_engines()
-        before = self._reader.read_when_still()
+    def _measure(self) -> tuple[Measured, list[FlowRow]]:
+        inspected = self._reader.inspected_when_still()
+        self._mark(0.0, self._reader.read_when_still())
         with self._generator(self._schedule, self._writer.iperf_dir, self._observer) as generator:
             generator.prepare()
             began_s = generator.begin()
             started_unix_s = time.time() - (time.monotonic() - began_s)
             monitor = Monitor(self._lab, self._flows)
-            at_steps: list[Snapshot] = []
-            decisions: list[dict[str, Any]] = []
-            ends_s = [step.end_s for step in self._schedule.steps[:-1]]
             while not generator.poll():
                 now_s = time.monotonic() - began_s
-                if ends_s and now_s >= ends_s[0]:
-                    ends_s.pop(0)
-                    at_steps.append(self._reader.read())
-                if self._drops.poll(now_s):
-                    self._check_programs()
-                self._noise.poll()
-                paths = {flow.id: self._actuator.path(flow) for flow in self._flows.values()}
-                observation = monitor.look(self._actuator.shares, paths)
+                self._watch(now_s)
+                observation = monitor.look(self._actuator.shares, self._paths)
                 if observation and now_s < self._schedule.duration_s:
-                    decisions += self._decide(observation, started_unix_s)
+                    self._decide(observation, started_unix_s)
                 time.sleep(TICK_S)
             rows = generator.rows()
-        after = self._reader.read_when_still()
+        after, ended_s = self._reader.read_when_still(), time.monotonic() - began_s
         ended_unix_s = time.time()
-        self._drops.note(after)
-        measured = Measured(
-            started_unix_s,
-            ended_unix_s,
-            before,
-            after,
-            at_steps,
-            inspected,
-            self._settled_engines(),
-            decisions,
-        )
-        return measured, rows
+        while len(self._marks) <= len(self._schedule.steps):
+            self._mark(ended_s, after)
+        inspected_after = self._reader.inspected_when_still()
+        return Measured(started_unix_s, ended_unix_s, self._marks, inspected, inspected_after), rows
+
+    def _watch(self, now_s: float) -> None:
+        """Read what is due, and look whether the lab's programs still run."""
+        self._noise.poll()
+        border = self._schedule.steps[len(self._marks) - 1]
+        if now_s >= border.end_s and border is not self._schedule.steps[-1]:
+            self._mark(now_s, self._reader.read())
+        elif not self._drops.poll(now_s):
+            return
+        self._check_programs()
+
+    def _mark(self, at_s: float, snapshot: Snapshot) -> None:
+        """Keep the counters at the border of two steps."""
+        self._marks.append(Mark(at_s, snapshot))
+        self._drops.note(at_s, snapshot)
+
+    def _paths(self) -> dict[str, str]:
+        return {flow.id: self._actuator.path(flow) for flow in self._flows.values()}
 
     def _check_programs(self, error: RunFailed | None = None) -> None:
         dead = [d.name for d in self._lab.daemons() if not d.alive()]
@@ -197,8 +183,7 @@ class Trial:
         if controller.alive():
             self._actuator.clear()
 
-    def _decide(self, observation: Observation, started_unix_s: float) -> list[dict[str, Any]]:
-        made = []
+    def _decide(self, observation: Observation, started_unix_s: float) -> None:
         for action in self._policy.decide(observation):
             applied = self._actuator.apply(action)
             decision = self._decision(applied, observation, started_unix_s)
@@ -207,8 +192,6 @@ class Trial:
                 self._observer.decided(
                     f"{decision['action']} at {decision['at_s']:.1f} s: {decision['reason']}"
                 )
-            made.append(decision)
-        return made
 
     def _decision(self, applied: Applied, observation: Observation, started_unix_s: float) -> dict[str, Any]:
         action, reason = applied.action, applied.action.reason
@@ -233,68 +216,6 @@ class Trial:
             "applied_after_s": round(later_s, 4) if later_s is not None else None,
             "sample_unix_s": observation.at_s,
         }
-
-    def _settled_engines(self) -> Mapping[str, int]:
-        """Packets that the engines have seen, once their counts stand still (they lag a second or two)."""
-        deadline = time.monotonic() + ENGINE_SETTLES_WITHIN_S
-        last, since = self._reader.inspected(), time.monotonic()
-        while time.monotonic() < deadline and time.monotonic() - since < 2.0:
-            time.sleep(0.2)  # bounded by the deadline
-            now = self._reader.inspected()
-            if now != last:
-                last, since = now, time.monotonic()
-        return last
-
-    def _record(self, measured: Measured, rows: list[Any]) -> Outcome:
-        tables = TrialTables(
-            self._lab.plan, self._schedule, [asdict(row) for row in rows], measured.started_unix_s
-        )
-        dropped = [sample for samples in self._drops.samples.values() for sample in samples]
-        telemetry = tables.telemetry(self._lab, measured.ended_unix_s)
-        self._writer.write_table("flows", tables.flows)
-        self._writer.write_table("steps", tables.steps())
-        self._writer.write_table("vnfs", tables.vnfs(telemetry))
-        self._writer.write_table("telemetry", tables.telemetry_rows(telemetry))
-        self._writer.write_table(
-            "hops", tables.hops(measured, dropped, counted=self._profile.traffic != "tcp")
-        )
-        dpi = self._inspection(measured)
-        blind = {
-            key: d["ratio"]
-            for key, d in dpi.items()
-            if d["ratio"] is not None and d["ratio"] < INSPECTED_AT_LEAST
-        }
-        cause = "; ".join(
-            f"the engine of {k} saw only {r:.1%} of what was forwarded" for k, r in blind.items()
-        )
-        warnings = self._noise.warnings()
-        self._writer.write_trial(
-            {
-                "status": "invalid" if blind else "complete",
-                "started": datetime.fromtimestamp(measured.started_unix_s, UTC).isoformat(
-                    timespec="milliseconds"
-                ),
-                "duration_s": measured.ended_unix_s - measured.started_unix_s,
-                "cookie": self._actuator.cookie,
-                "noise": self._noise.record(),
-                "dpi": dpi,
-                "warnings": [cause] if cause else [],
-            }
-        )
-        return Outcome(not blind, cause, tuple(warnings))
-
-    def _inspection(self, measured: Measured) -> dict[str, dict[str, Any]]:
-        """For each vDPI with an engine: packets forwarded, packets inspected, and their ratio."""
-        found = {}
-        for key, seen in measured.inspected_after.items():
-            inspected = seen - measured.inspected_before[key]
-            forwarded = sum(
-                measured.after[s].lanes[key].vdpi_flow - measured.before[s].lanes[key].vdpi_flow
-                for s in measured.after
-            )
-            ratio = inspected / forwarded if forwarded else None
-            found[key] = {"forwarded": forwarded, "inspected": inspected, "ratio": ratio}
-        return found
 
 
 def _finite(value: float | None) -> float | None:

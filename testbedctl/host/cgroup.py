@@ -67,11 +67,6 @@ def create(
         _write(hierarchy.controller("memory", group) / name, str(memory_bytes))
 
 
-def set_cpu_quota(hierarchy: Hierarchy, group: str, cpu_cores: float) -> None:
-    """Change the CPU quota of an existing group, in cores."""
-    _limit_cpu(hierarchy, group, cpu_cores)
-
-
 def members(hierarchy: Hierarchy, group: str) -> list[int]:
     """Pids inside the group and all groups below it."""
     pids: set[int] = set()

@@ -145,11 +145,6 @@ def datapath(root: Path = ROOT) -> str:
     return "system" if feature("openvswitch", root) in ("loaded", "built-in") else "netdev"
 
 
-def kvm_device(root: Path = ROOT) -> bool:
-    """Whether virtual machines can run with the processor's help."""
-    return (root / "dev/kvm").exists()
-
-
 def tun_device(root: Path = ROOT) -> bool:
     """Whether ``/dev/net/tun`` is there, which the user-space switch opens for every bridge."""
     return (root / "dev/net/tun").exists()
@@ -203,7 +198,6 @@ def fingerprint(root: Path = ROOT) -> dict[str, Any]:
         "memory_bytes": memory_bytes(root),
         "cgroup": groups.mode,
         "cgroup_version": groups.version,
-        "datapath": datapath(root),
         "openvswitch": versions["ovs-vswitchd"],
         "iperf3": versions["iperf3"],
         "prometheus": versions["prometheus"],

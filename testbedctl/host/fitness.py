@@ -22,26 +22,6 @@ NEEDS_ROOT = (
 )
 """What needs root, and why; everything else runs as any user."""
 
-_DEBIAN = {
-    "ovs-vswitchd": "openvswitch-switch",
-    "ovsdb-server": "openvswitch-switch",
-    "ip": "iproute2",
-    "nsenter": "util-linux",
-    "setpriv": "util-linux",
-}
-_PURPOSE = {
-    "ovs-vswitchd": "no switch can be started",
-    "ovsdb-server": "no switch can be started",
-    "iperf3": "no traffic can be sent",
-    "prometheus": "nothing can be measured",
-    "prometheus-node-exporter": "the host's own load goes unseen",
-    "ip": "no namespace or link can be made",
-    "ethtool": "TCP hangs through a user-space switch, whose ports need their offloads off",
-    "tcpdump": "'capture' does not work; everything else does",
-    "nsenter": "nothing can run on a node",
-    "setpriv": "programs would outlive the command that started them",
-}
-_OPTIONAL_PROGRAMS = {"tcpdump"}
 _LIBRARY_PURPOSE = {
     "nfstream": "no deep packet inspection",
     "os-ken": "no controller",
@@ -123,10 +103,10 @@ def _links(root: Path) -> Iterator[Check]:
 
 
 def _program(name: str) -> Check:
-    version = program_version(name)
-    state: State = "limited" if name in _OPTIONAL_PROGRAMS else "missing"
-    fix = f"apt-get install --no-install-recommends {_DEBIAN.get(name, name)}   (or ./setup.sh install)"
-    return _check(name, version is not None, version or "not found", state, _PURPOSE[name], fix)
+    version, program = program_version(name), PROGRAMS[name]
+    state: State = "limited" if program.optional else "missing"
+    fix = f"apt-get install --no-install-recommends {program.package}   (or ./setup.sh install)"
+    return _check(name, version is not None, version or "not found", state, program.without, fix)
 
 
 def _library(name: str) -> Check:

@@ -22,6 +22,7 @@ _SIOCETHTOOL = 0x8946
 _UP_RUNNING = 0x41
 _SET_TX_CHECKSUM = 0x17  # ETHTOOL_STXCSUM
 _SET_GRO = 0x2C  # ETHTOOL_SGRO
+_GET_OFFLOADS = {"tx_checksum": 0x16, "gro": 0x2B}  # ETHTOOL_GTXCSUM, ETHTOOL_GGRO
 
 
 class Interfaces:
@@ -52,6 +53,15 @@ class Interfaces:
         for command in (_SET_TX_CHECKSUM, _SET_GRO):
             value = array.array("B", struct.pack("II", command, 0))
             self._call(_SIOCETHTOOL, name, struct.pack("16sP", name.encode(), value.buffer_info()[0]))
+
+    def offloads(self, name: str) -> dict[str, bool]:
+        """Which of the offloads that ``disable_offloads`` is about an interface has on."""
+        found = {}
+        for offload, command in _GET_OFFLOADS.items():
+            value = array.array("I", (command, 0))
+            self._call(_SIOCETHTOOL, name, struct.pack("16sP", name.encode(), value.buffer_info()[0]))
+            found[offload] = bool(value[1])
+        return found
 
     def _call(self, command: int, name: str, request: bytes) -> None:
         try:

@@ -91,6 +91,11 @@ class Instance:
             argv += ["--", *command]
         run(argv, timeout_s=timeout_s + 5)
 
+    def datapath_type(self, bridge: str) -> str:
+        """What forwards for a bridge: ``netdev`` (user space) or ``system`` (the kernel)."""
+        argv = ["ovs-vsctl", f"--db={self.database}", "--timeout=5", "get", "bridge", bridge, "datapath_type"]
+        return run(argv).strip().strip('"') or "system"  # Open vSwitch's default is the empty name
+
     def add_flows(self, bridge: str, flows: Sequence[str]) -> None:
         """Install OpenFlow rules in one atomic bundle."""
         run(

@@ -7,20 +7,36 @@ import re
 import shutil
 import subprocess
 from collections.abc import Mapping
+from typing import NamedTuple
 
-PROGRAMS: Mapping[str, tuple[str, ...]] = {
-    "ovs-vswitchd": ("--version",),
-    "ovsdb-server": ("--version",),
-    "iperf3": ("--version",),
-    "prometheus": ("--version",),
-    "prometheus-node-exporter": ("--version",),
-    "ip": ("-V",),
-    "ethtool": ("--version",),
-    "tcpdump": ("--version",),
-    "nsenter": ("--version",),
-    "setpriv": ("--version",),
+
+class Program(NamedTuple):
+    """A program: the Debian package that brings it, what does not work without it, the argument that makes it
+    print its version, and whether a lab can do without."""
+
+    package: str
+    without: str
+    version: str = "--version"
+    optional: bool = False
+
+
+_NO_SWITCH = "no switch can be started"
+PROGRAMS: Mapping[str, Program] = {
+    "ovs-vswitchd": Program("openvswitch-switch", _NO_SWITCH),
+    "ovsdb-server": Program("openvswitch-switch", _NO_SWITCH),
+    "ovsdb-tool": Program("openvswitch-common", _NO_SWITCH),
+    "ovs-vsctl": Program("openvswitch-switch", "no switch can be told its ports"),
+    "ovs-ofctl": Program("openvswitch-common", "no switch can be given its rules"),
+    "iperf3": Program("iperf3", "no traffic can be sent"),
+    "prometheus": Program("prometheus", "nothing can be measured"),
+    "prometheus-node-exporter": Program("prometheus-node-exporter", "the host's own load goes unseen"),
+    "ip": Program("iproute2", "no namespace or link can be made", "-V"),
+    "tc": Program("iproute2", "no link can be given a rate or a delay", "-V"),
+    "nsenter": Program("util-linux", "nothing can run on a node"),
+    "setpriv": Program("util-linux", "programs would outlive the command that started them"),
+    "tcpdump": Program("tcpdump", "'capture' does not work; everything else does", optional=True),
 }
-"""Programs that a lab starts, with the arguments that make each print its version."""
+"""What a lab starts, by name."""
 
 LIBRARIES = (
     "nfstream",
@@ -33,19 +49,23 @@ LIBRARIES = (
 )
 
 
-def program_version(name: str, path: str | None = None) -> str | None:
-    """The version of a program in ``PROGRAMS``: None if it is not found, ``unknown`` if it does not say.
+def found(name: str, path: str | None = None) -> str | None:
+    """Where a program is, or None.
 
     ``path`` is a search path; the default is ``$PATH`` with the directories for administrators added.
     """
-    found = shutil.which(
-        name, path=path or os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/sbin"))
-    )
-    if not found:
+    administrators = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/sbin"))
+    return shutil.which(name, path=path or administrators)
+
+
+def program_version(name: str, path: str | None = None) -> str | None:
+    """The version of a program in ``PROGRAMS``: None if it is not found, ``unknown`` if it does not say."""
+    program = found(name, path)
+    if not program:
         return None
     try:
         done = subprocess.run(
-            [found, *PROGRAMS[name]],
+            [program, PROGRAMS[name].version],
             capture_output=True,
             text=True,
             errors="replace",

@@ -11,20 +11,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from testbedctl.errors import InvalidFile, RunFailed
+from testbedctl.ports import HOPS
 from testbedctl.records.files import write_bytes
-
-HOPS = (
-    "sender",
-    "van_ring",
-    "van_transmit",
-    "vdpi_ring",
-    "vdpi_throttled",
-    "vdpi_transmit",
-    "tunnel",
-    "receiver_socket",
-    "unattributed",
-)
-"""Where a packet can be lost, in the order of its way."""
 
 TRIAL_TABLES = ("flows", "steps", "vnfs", "hops", "telemetry")
 """Every complete trial has all of them."""

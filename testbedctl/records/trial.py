@@ -8,6 +8,15 @@ from pydantic import Field, FiniteFloat, NonNegativeInt, PositiveInt
 
 from testbedctl.records.manifest import Record
 
+IDLE_RATIO = 0.02
+"""Less idle time than this means that the host itself, not the quota, may have been the limit."""
+
+STEAL_RATIO = 0.02
+"""More of the host's CPU time than this taken by its hypervisor makes a trial noisy."""
+
+BUSY_OTHER_CORES = 0.25
+"""More than this many cores used by processes outside the testbed makes a trial noisy."""
+
 
 class Noise(Record):
     """What else the host did during a trial; None where it was not watched."""

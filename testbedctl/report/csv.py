@@ -19,6 +19,7 @@ COLUMNS = [
     "offered_bps",
     "quantity",
     "vnf",
+    "unit",
     "median",
     "low",
     "high",
@@ -35,6 +36,9 @@ _PLAIN = (
     "others_loss_ratio",
     "jitter_s",
 )
+_UNITS = {"bps": "bit/s", "s": "s", "ratio": "1"}
+"""Unit of ``median``, ``low`` and ``high`` by the last word of the quantity's name."""
+
 _PER_VNF = ("vnf_cpu_ratio", "slice_cpu_ratio", "throttled_ratio")
 
 
@@ -46,7 +50,9 @@ def text(report: Report) -> str:
     for arm in report.arms:
         for step in arm.steps:
             for quantity, vnf, value in _values(step):
-                writer.writerow([report.run, *_place(arm, step), quantity, vnf, *_cells(value)])
+                writer.writerow(
+                    [report.run, *_place(arm, step), quantity, vnf, _unit(quantity), *_cells(value)]
+                )
     return stream.getvalue()
 
 
@@ -61,7 +67,12 @@ def _values(step: StepReport) -> Iterator[tuple[str, str, Measured | None]]:
         for vnf, value in getattr(step, quantity).items():
             yield quantity, vnf, value
     for hop, value in step.lost.items():
-        yield f"lost_{hop}", "", value
+        yield f"lost_{hop}_packets", "", value
+
+
+def _unit(quantity: str) -> str:
+    word = quantity.rpartition("_")[2]
+    return _UNITS.get(word, word)
 
 
 def _cells(value: Measured | None) -> tuple[object, ...]:

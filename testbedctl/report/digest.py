@@ -73,8 +73,9 @@ def _why(decision: DecisionReport) -> str:
         return decision.reason
     sign = ">" if decision.observed > decision.threshold else "≤"
     text = f"{percent(decision.observed):.0f} % {sign} {percent(decision.threshold):.0f} %"
-    if decision.forecast is not None:
-        text += f", forecast {percent(decision.forecast):.0f} %"
+    forecast = "" if decision.forecast is None else f"{percent(decision.forecast):.0f} %"
+    if forecast and not text.startswith(f"{forecast} "):  # that of "nothing changes" says nothing new
+        text += f", forecast {forecast}"
     return text
 
 

@@ -11,8 +11,8 @@ from testbedctl.analysis.comparison import Comparison, comparisons
 from testbedctl.analysis.results import results_of
 from testbedctl.analysis.samples import Samples
 from testbedctl.analysis.statistics import Measured
+from testbedctl.ports import HOPS
 from testbedctl.records.manifest import Status, VnfRecord
-from testbedctl.records.tables import HOPS
 from testbedctl.report.warning import warnings_of
 
 if TYPE_CHECKING:

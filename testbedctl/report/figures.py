@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from itertools import cycle, pairwise
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -135,22 +136,28 @@ def _cpu_figure(
     pair: Sequence[tuple[str, str]],
     attribute: str,
 ) -> Figure:
-    """CPU over the offered rate, one line per VNF; an interval is an error bar."""
+    """CPU over the offered rate, or over the step where rates repeat; an interval is an error bar."""
     steps = arm.steps if arm else []
+    rates = [mbps(step.offered_bps) for step in steps]
+    by_rate = len(set(rates)) == len(rates)
+    places = rates if by_rate else [float(step.step) for step in steps]
 
     def draw(axes: Any) -> None:
         for (label, key), colour, marker in zip(pair, COLOURS, "os", strict=False):
-            points = [(step.offered_bps, getattr(step, attribute)[key]) for step in steps]
-            _line(axes, points, f"{label} ({key})", colour, marker)
+            values = [getattr(step, attribute)[key] for step in steps]
+            _line(axes, list(zip(places, values, strict=True)), f"{label} ({key})", colour, marker)
         if attribute == "vnf_cpu_ratio":
             threshold = percent(report.vnfs[pair[0][1]].cpu_threshold)
             axes.axhline(threshold, color=GREY, linestyle="--", linewidth=1.2, label="threshold")
-        _rate_axis(axes, [step.offered_bps for step in steps])
+        if by_rate:
+            _rate_axis(axes, rates)
+        else:
+            _step_axis(axes, rates)
         of = "the slice's CPU in the domain" if attribute == "slice_cpu_ratio" else "the VNF's CPU quota"
         axes.set_ylabel(f"CPU, % of {of}")
         axes.set_title(caption)
         axes.set_ylim(bottom=0)
-        axes.legend(loc="upper left")
+        axes.legend(loc="best")
 
     return Figure(name, caption, draw)
 
@@ -158,23 +165,34 @@ def _cpu_figure(
 def _line(
     axes: Any, points: Sequence[tuple[float, Measured | None]], label: str, colour: str, marker: str
 ) -> None:
-    measured = [(mbps(rate), value) for rate, value in points if value is not None]
+    measured = [(place, value) for place, value in points if value is not None]
     medians = [percent(value.median) for _, value in measured]
     below = [percent(max(0.0, value.median - value.low)) for _, value in measured]
     above = [percent(max(0.0, value.high - value.median)) for _, value in measured]
-    rates = [rate for rate, _ in measured]
-    axes.errorbar(rates, medians, yerr=[below, above], label=label, color=colour, marker=marker)
+    places = [place for place, _ in measured]
+    axes.errorbar(places, medians, yerr=[below, above], label=label, color=colour, marker=marker)
 
 
-def _rate_axis(axes: Any, rates_bps: Sequence[float]) -> None:
+def _step_axis(axes: Any, rates: Sequence[float]) -> None:
+    """Steps one after the other, as offered rates that repeat would put points on top of each other."""
+    from matplotlib.ticker import MaxNLocator
+
+    axes.set_xlim(0.5, len(rates) + 0.5)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    lowest, highest = min(rates), max(rates)
+    offered = f"{lowest:g}" if lowest == highest else f"{lowest:g} to {highest:g}"
+    axes.set_xlabel(f"step, {offered} Mb/s offered")
+
+
+def _rate_axis(axes: Any, offered: Sequence[float]) -> None:
     """Offered rates on a logarithmic axis, as they double, with the steps themselves as ticks.
 
     A step too near to the next one, as 512 is to 600 Mb/s, keeps its point but not its tick.
     """
     from matplotlib.ticker import NullLocator
 
-    rates = sorted({mbps(rate) for rate in rates_bps})
-    if rates and rates[-1] > 8 * rates[0]:
+    rates = sorted(offered)
+    if rates and rates[-1] > 8 * rates[0] > 0:
         axes.set_xscale("log", base=2)
         axes.xaxis.set_minor_locator(NullLocator())
         ticks = [rate for rate, above in pairwise(rates) if above > 1.4 * rate] + rates[-1:]
@@ -190,11 +208,12 @@ def _throughput(report: Report, timelines: Sequence[Timeline]) -> Iterator[Figur
     def draw(axes: Any) -> None:
         _offered(axes, report)
         for timeline, colour in zip(timelines, cycle(COLOURS), strict=False):
-            _delivered(axes, timeline, colour)
+            _delivered(axes, timeline, colour, report.arms[0].steps[-1].end_s)
         axes.set_xlabel("time in the trial, s")
         axes.set_ylabel("rate, Mb/s")
         axes.set_title("Offered and delivered rate, median and range of the trials")
         axes.set_ylim(bottom=0)
+        axes.set_xlim(0, report.arms[0].steps[-1].end_s)
         axes.legend(loc="upper left")
 
     yield Figure("throughput", caption, draw)
@@ -209,29 +228,35 @@ def _offered(axes: Any, report: Report) -> None:
     )
 
 
-def _delivered(axes: Any, timeline: Timeline, colour: str) -> None:
-    """A second's rate is drawn at its middle; a triangle marks each trial's move when it was applied."""
-    middles = [second.second + 0.5 for second in timeline.seconds]
-    low, high = ([mbps(rate) for rate in rates] for rates in _edges(timeline))
-    medians = [mbps(second.delivered_bps) for second in timeline.seconds]
-    axes.plot(middles, medians, color=colour, drawstyle="steps-mid", label=f"delivered, {timeline.arm}")
-    axes.fill_between(middles, low, high, color=colour, step="mid", alpha=0.25, linewidth=0)
+def _delivered(axes: Any, timeline: Timeline, colour: str, end_s: float) -> None:
+    """A stair a second, from the trial's start to its end; a second that was not measured is a gap."""
+    import numpy as np
+
+    edges = np.arange(ceil(end_s) + 1)
+    low, median, high = np.full((3, len(edges) - 1), np.nan)
+    for second in timeline.seconds:
+        if second.second < len(median):
+            low[second.second] = mbps(second.low_bps)
+            median[second.second] = mbps(second.delivered_bps)
+            high[second.second] = mbps(second.high_bps)
+    label = f"delivered, {timeline.arm}"
+    axes.stairs(median, edges, baseline=None, color=colour, linewidth=1.8, label=label)
+    axes.stairs(high, edges, baseline=low, color=colour, alpha=0.25, linewidth=0, fill=True)
+    _moves(axes, timeline, colour)
+
+
+def _moves(axes: Any, timeline: Timeline, colour: str) -> None:
+    """A triangle marks each trial's move when it was applied."""
     for action, marker in (("share", "^"), ("release", "v")):
         moves = [move.applied_s for move in timeline.moves if move.action == action]
         if moves:
-            label = f"{action} applied, {timeline.arm}"
-            heights = [0.03] * len(moves)
             axes.plot(
                 moves,
-                heights,
+                [0.03] * len(moves),
                 marker,
                 color=colour,
-                label=label,
+                label=f"{action} applied, {timeline.arm}",
                 transform=axes.get_xaxis_transform(),
                 markeredgecolor="white",
                 markersize=9,
             )
-
-
-def _edges(timeline: Timeline) -> tuple[list[float], list[float]]:
-    return [second.low_bps for second in timeline.seconds], [second.high_bps for second in timeline.seconds]

@@ -5,22 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from testbedctl.records.tables import HOPS
 from testbedctl.report.digest import digest
-from testbedctl.report.wording import (
-    NOT_MEASURED,
-    headline,
-    host_lines,
-    packets,
-    quantities,
-    quantity_name,
-    rate,
-    share,
-    shown_pair,
-    spread,
-    trials,
+from testbedctl.report.headline import headline
+from testbedctl.report.sheets import (
+    Column,
+    Sheet,
+    arm_sheet,
+    change_sheet,
+    changes_of,
+    loss_sheet,
+    move_sheet,
 )
-from testbedctl.units import mbps
+from testbedctl.report.wording import NOT_MEASURED, host_lines, quantities, shown_pair, trials
 
 if TYPE_CHECKING:
     from testbedctl.analysis.comparison import Comparison
@@ -57,54 +53,32 @@ def _head(report: Report) -> Iterator[str]:
 
 
 def _arm(report: Report, arm: ArmReport) -> Iterator[str]:
-    pair = shown_pair(report)
-    yield from ("", f"## Arm {_escaped(arm.name)}, median of {trials(arm.trials)}", "")
-    header = ["offered, Mb/s", "sent, Mb/s", "delivered, Mb/s", "delivered, %", "loss, %"]
-    for name, _ in pair:
-        header += [f"{name}, % of quota", f"{name}, % of slice"]
-    yield from _table_head(header, text_columns=0)
-    for step in arm.steps:
-        cells = [f"{mbps(step.offered_bps):g}", rate(step.sent_bps), rate(step.delivered_bps)]
-        cells += [share(step.delivered_ratio), share(step.loss_ratio, 2)]
-        for _, key in pair:
-            cells += [share(step.vnf_cpu_ratio[key]), share(step.slice_cpu_ratio[key])]
-        yield _row(cells)
-    names = ", ".join(f"{name} is `{key}` (DPI {report.vnfs[key].dpi or 'off'})" for name, key in pair)
+    sheet = arm_sheet(report, arm)
+    yield from ("", f"## {_escaped(sheet.title)}", "", *_table(sheet))
+    names = ", ".join(
+        f"{name} is `{key}` (DPI {report.vnfs[key].dpi or 'off'})" for name, key in shown_pair(report)
+    )
     yield from ("", f"{names}{'; ' if names else ''}{NOT_MEASURED} stands for not measured.")
 
 
 def _comparison(comparison: Comparison) -> Iterator[str]:
-    before, after = _escaped(comparison.before), _escaped(comparison.after)
-    yield from ("", f"## Before ({before}) and after ({after})", "")
-    yield from _table_head(
-        ["quantity", "offered, Mb/s", f"before: {before}", f"after: {after}", "difference", "verdict"],
-        text_columns=1,
-    )
+    yield from ("", f"## Before ({_escaped(comparison.before)}) and after ({_escaped(comparison.after)})")
     for key in quantities(comparison):
-        for step in comparison.steps:
-            change = step.change(*key)
-            if change:
-                values = (spread(change.before), spread(change.after), spread(change.difference, signed=True))
-                yield _row([quantity_name(change), f"{mbps(step.offered_bps):g}", *values, change.verdict])
-    yield from ("", "Median [interval] over the trials.")
+        sheet = change_sheet(comparison, changes_of(comparison, *key))
+        yield from ("", f"### {_escaped(sheet.title)}", "", *_table(sheet))
 
 
 def _losses(report: Report) -> Iterator[str]:
-    yield from ("", "## Where packets were lost", "", "Packets per trial, median.", "")
-    yield from _table_head(["hop", *(_escaped(arm.name) for arm in report.arms)], text_columns=1)
-    for hop in HOPS:
-        yield _row([hop.replace("_", " "), *(packets(arm.lost[hop]) for arm in report.arms)])
+    sheet = loss_sheet(report)
+    yield from ("", f"## {_escaped(sheet.title)}", "", *_table(sheet))
 
 
 def _decisions(report: Report) -> Iterator[str]:
     found = digest(report)
     yield from ("", "## Decisions", "")
     if found.shown:
-        yield from _table_head(["arm", "trial", "at, s", "action", "VNF", "CPU", "took, s"], text_columns=1)
-    for line in found.shown:
-        yield _row([line.arm, line.trial, line.at, line.action, line.moved, line.why, line.applied])
-    if found.shown:
-        yield ""
+        sheet = move_sheet(found)
+        yield from (f"{sheet.title}:", "", *_table(sheet), "")
     for total in found.totals:
         yield f"- {_escaped(total)}"
 
@@ -123,9 +97,15 @@ def _foot(report: Report) -> Iterator[str]:
     yield "- measured with " + ", ".join(f"{name} {version}" for name, version in sorted(report.tool.items()))
 
 
-def _table_head(cells: Sequence[str], *, text_columns: int) -> Iterator[str]:
-    yield f"| {' | '.join(cells)} |"
-    yield "|" + "|".join(":--" if index < text_columns else "--:" for index in range(len(cells))) + "|"
+def _table(sheet: Sheet) -> Iterator[str]:
+    yield _row([_name(column) for column in sheet.columns])
+    yield "|" + "|".join(":--" if column.is_text else "--:" for column in sheet.columns) + "|"
+    for cells in sheet.rows:
+        yield _row(cells)
+
+
+def _name(column: Column) -> str:
+    return f"{column.name}, {column.unit}" if column.unit else column.name
 
 
 def _row(cells: Sequence[str]) -> str:

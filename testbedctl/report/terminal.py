@@ -10,28 +10,26 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from testbedctl.records.tables import HOPS
 from testbedctl.report.digest import digest
-from testbedctl.report.wording import (
-    NOT_MEASURED,
-    headline,
-    host_lines,
-    packets,
-    quantities,
-    quantity_name,
-    rate,
-    share,
-    shown_pair,
-    spread,
-    trials,
+from testbedctl.report.headline import headline
+from testbedctl.report.sheets import (
+    Column,
+    Sheet,
+    arm_sheet,
+    change_sheet,
+    changes_of,
+    loss_sheet,
+    move_sheet,
 )
-from testbedctl.units import mbps
+from testbedctl.report.wording import NOT_MEASURED, host_lines, shown_pair, trials
 
 if TYPE_CHECKING:
-    from testbedctl.analysis.comparison import Comparison
-    from testbedctl.report.document import ArmReport, Report
+    from testbedctl.analysis.comparison import Change, Comparison
+    from testbedctl.report.document import Report
 
 COLUMNS = 80
+
+HOST_LINES = 2
 
 VERDICT_STYLE = {
     "better": "bold green",
@@ -46,7 +44,7 @@ def render(report: Report, console: Console) -> None:
     with console.capture() as capture:
         _head(report, console)
         for arm in report.arms:
-            _arm(report, arm, console)
+            _show(arm_sheet(report, arm), console)
         _vnf_legend(report, console)
         for comparison in report.comparison:
             _comparison(comparison, console)
@@ -67,105 +65,118 @@ def _head(report: Report, console: Console) -> None:
     for sentence in headline(report):
         console.print(Text(sentence, style="bold"))
     console.print()
-    console.print(Text(f"run {report.run}, {report.status}"))
-    console.print(
-        Text(
-            f"profile {report.profile} against {report.service} of testbed {report.testbed}; "
-            f"{trials(report.trials)} per arm, seed {report.seed}"
-        )
-    )
+    asked = f"{trials(report.trials)} per arm, seed {report.seed}"
+    console.print(Text(f"run {report.run}, {report.status}; {asked}"))
+    console.print(Text(f"profile {report.profile} against {report.service} of testbed {report.testbed}"))
     for warning in report.warnings:
         console.print(Text(f"warning: {warning}", style="yellow"))
 
 
-def _arm(report: Report, arm: ArmReport, console: Console) -> None:
-    pair = shown_pair(report)
-    table = _table()
-    for name in ("offered\nMb/s", "sent\nMb/s", "delivered\nMb/s", "delivered\n%", "loss\n%"):
-        table.add_column(name, justify="right")
-    for name, _ in pair:
-        table.add_column(f"{name.removeprefix('vDPI-')}\n% quota", justify="right")
-        table.add_column(f"{name.removeprefix('vDPI-')}\n% slice", justify="right")
-    for step in arm.steps:
-        cells = [f"{mbps(step.offered_bps):g}", rate(step.sent_bps), rate(step.delivered_bps)]
-        cells += [share(step.delivered_ratio), share(step.loss_ratio, 2)]
-        for _, key in pair:
-            cells += [share(step.vnf_cpu_ratio[key]), share(step.slice_cpu_ratio[key])]
-        table.add_row(*cells)
-    _show(console, f"Arm {arm.name}, median of {trials(arm.trials)}", table)
-
-
 def _vnf_legend(report: Report, console: Console) -> None:
     pair = shown_pair(report)
-    parts = [f"{name} is {key} (DPI {report.vnfs[key].dpi or 'off'})" for name, key in pair]
+    parts = [
+        ", ".join(
+            f"{name.removeprefix('vDPI-')} is {key} (DPI {report.vnfs[key].dpi or 'off'})"
+            for name, key in pair
+        ),
+        f"{NOT_MEASURED} stands for not measured; CPU is the mean of a step",
+    ]
     rest = len(report.exhausted) + len(report.shared) - len(pair)
     if rest:
         parts.append(f"{rest} more vDPIs are in the JSON report")
     console.print()
-    for part in [*parts, f"{NOT_MEASURED} stands for not measured; CPU is the mean of a step"]:
+    for part in filter(None, parts):
         console.print(Text(part))
 
 
 def _comparison(comparison: Comparison, console: Console) -> None:
-    for key in quantities(comparison):
-        changes = [(step, change) for step in comparison.steps if (change := step.change(*key))]
-        name = quantity_name(changes[0][1])
-        if all(change.verdict == "no difference" for _, change in changes):
-            console.print(Text(f"\n{name}: no difference in any step", style="bold"))
-            continue
-        table = _table()
-        table.add_column("Mb/s", justify="right")
-        for column in (f"before: {comparison.before}", f"after: {comparison.after}", "difference"):
-            table.add_column(column, justify="right")
-        table.add_column("verdict")
-        for step, change in changes:
-            cells = [spread(change.before), spread(change.after), spread(change.difference, signed=True)]
-            verdict = Text(change.verdict, style=VERDICT_STYLE.get(change.verdict, ""))
-            table.add_row(f"{mbps(step.offered_bps):g}", *(c.replace(", ", ",") for c in cells), verdict)
-        _show(console, f"{name}; median [interval]", table)
+    """What arrived and what others lost; the other quantities are in the tables above and in Markdown."""
+    _delivered(comparison, console)
+    others = changes_of(comparison, "others_loss_ratio", None)
+    if any(_lost(change) for _, change in others):
+        _changes(change_sheet(comparison, others), console)
+    elif others:
+        console.print(Text("The other services lost nothing, before and after."))
+
+
+def _delivered(comparison: Comparison, console: Console) -> None:
+    """A row per step, and a second one for a step in which a move makes a difference."""
+    whole = changes_of(comparison, "delivered_ratio", None)
+    settled = {step.step: change for step, change in changes_of(comparison, "settled_delivered_ratio", None)}
+    sheet, rows = change_sheet(comparison, whole), []
+    for (step, _), row in zip(whole, sheet.rows, strict=True):
+        rows.append(row)
+        if after_move := settled.get(step.step):
+            ((rate, *cells),) = change_sheet(comparison, [(step, after_move)]).rows
+            rows += [[f"{rate}*", *cells]] if cells != row[1:] else []
+    _changes(Sheet(sheet.title, sheet.columns, rows), console)
+    if len(rows) > len(whole):
+        console.print(Text("* after the step's last move"))
+
+
+def _lost(change: Change) -> bool:
+    """Whether other services lost something in some trial, or it is not known."""
+    return any(value is None or value.high > 0 for value in (change.before, change.after))
+
+
+def _changes(sheet: Sheet, console: Console) -> None:
+    if {row[-1] for row in sheet.rows} == {"no difference"}:
+        title = sheet.title.partition(";")[0]
+        console.print(Text(f"\n{title}: no difference in any step", style="bold"))
+    else:
+        _show(sheet, console)
 
 
 def _losses(report: Report, console: Console) -> None:
-    table = _table()
-    table.add_column("hop")
-    for arm in report.arms:
-        table.add_column(arm.name, justify="right")
-    for hop in HOPS:
-        table.add_row(hop.replace("_", " "), *(packets(arm.lost[hop]) for arm in report.arms))
-    _show(console, "Where packets were lost, packets per trial, median", table)
+    """The hops at which an arm lost something, or at which it is not known."""
+    sheet = loss_sheet(report)
+    rows = [row for row in sheet.rows if any(cell != "0" for cell in row[1:])]
+    if not rows:
+        console.print(Text("\nNo packet was lost at any hop", style="bold"))
+    elif all(cell == NOT_MEASURED for row in sheet.rows for cell in row[1:]):
+        console.print(Text("\nWhere packets were lost was not measured", style="bold"))
+    else:
+        title = sheet.title if len(rows) == len(sheet.rows) else f"{sheet.title}; at other hops 0"
+        _show(Sheet(title, sheet.columns, rows), console)
 
 
 def _decisions(report: Report, console: Console) -> None:
     found = digest(report)
     if found.shown:
-        table = _table()
-        for name in ("arm", "trial", "at s", "action", "VNF", "CPU", "took s"):
-            right = name in ("trial", "at s", "took s")
-            table.add_column(name, justify="right" if right else "left")
-        for line in found.shown:
-            table.add_row(line.arm, line.trial, line.at, line.action, line.moved, line.why, line.applied)
-        _show(console, "First move of each trial", table)
-    console.print()
-    for total in found.totals:
-        console.print(Text(total))
+        _show(move_sheet(found), console)
+    else:
+        console.print()
+    console.print(Text("; ".join(found.totals)))
 
 
 def _foot(report: Report, console: Console) -> None:
+    """Machine and programs; the settings are in Markdown and JSON."""
     console.print()
-    for line in host_lines(report.host):
-        console.print(Text(f"host: {line}"))
     versions = ", ".join(f"{name} {version}" for name, version in sorted(report.tool.items()))
-    console.print(Text(f"measured with {versions}"))
+    machine, *rest = host_lines(report.host)[:HOST_LINES] or ["unknown"]
+    for line in (f"{machine}; {versions}", *rest):
+        console.print(Text(f"host: {line}"))
 
 
-def _table() -> Table:
-    return Table(box=box.SIMPLE_HEAD, padding=0, show_edge=False)
-
-
-def _show(console: Console, title: str, table: Table) -> None:
+def _show(sheet: Sheet, console: Console) -> None:
     """A narrower terminal breaks the lines of a table, as a number with digits cut off would mislead."""
-    console.print(Text(f"\n{title}", style="bold"))
+    table = Table(box=box.SIMPLE_HEAD, padding=0, show_edge=False)
+    for column in sheet.columns:
+        table.add_column(_name(column), justify="left" if column.is_text else "right")
+    for row in sheet.rows:
+        table.add_row(*(_cell(text) for text in row))
+    console.print(Text(f"\n{sheet.title}", style="bold"))
     width = console.width
     console.width = max(width, COLUMNS)
     console.print(table)
     console.width = width
+
+
+def _name(column: Column) -> str:
+    unit = column.unit.replace("% of ", "% ")
+    return f"{column.name.removeprefix('vDPI-')}\n{unit}" if unit else column.name
+
+
+def _cell(text: str) -> Text:
+    """A cell without spaces inside its interval, and a verdict in its colour."""
+    return Text(text.replace(", ", ",") if "[" in text else text, style=VERDICT_STYLE.get(text, ""))

@@ -6,20 +6,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from testbedctl.analysis.statistics import TRIALS_FOR_BOOTSTRAP
+from testbedctl.records.trial import BUSY_OTHER_CORES, IDLE_RATIO, STEAL_RATIO
 from testbedctl.units import percent
 
 if TYPE_CHECKING:
     from testbedctl.analysis.samples import Samples
     from testbedctl.records.reader import RunReader, TrialReader
-
-STEAL_RATIO = 0.02
-"""More of the host's CPU time than this taken by its hypervisor makes a trial noisy."""
-
-BUSY_OTHER_CORES = 0.25
-"""More than this many cores used by processes outside the testbed makes a trial noisy."""
-
-IDLE_RATIO = 0.02
-"""Less idle time than this means that the host itself, not the quota, may have been the limit."""
 
 UNATTRIBUTED_RATIO = 0.001
 """The hops of a loss must add up to what is missing within this share of the sent packets."""
@@ -31,6 +23,7 @@ def warnings_of(run: RunReader, samples: Samples) -> list[str]:
         *_incomplete(run, samples),
         *run.manifest.warnings,
         *_holes(run, samples),
+        *_cpu_holes(run, samples),
         *(warning for trial in run.trials for warning in _trial(trial)),
         *(warning for trial in run.trials for warning in _unattributed(trial, run.manifest.service)),
         *_intervals(run, samples),
@@ -56,6 +49,21 @@ def _holes(run: RunReader, samples: Samples) -> Iterator[str]:
             found = len(samples.values(arm, step.step, "delivered_bps"))
             if found < samples.trials(arm):
                 yield f"step {step.step} of arm {arm} was measured in {found} of {samples.trials(arm)} trials"
+
+
+def _cpu_holes(run: RunReader, samples: Samples) -> Iterator[str]:
+    """Steps in which a VNF's CPU is missing in some trials, a line per arm and VNF."""
+    for arm in run.manifest.arms:
+        planned = samples.trials(arm)
+        for vnf in run.manifest.vnfs:
+            steps: dict[int, list[str]] = {}
+            for step in run.manifest.steps:
+                found = len(samples.values(arm, step.step, "vnf_cpu_ratio", vnf))
+                if found < planned:
+                    steps.setdefault(found, []).append(str(step.step))
+            if steps:
+                parts = (f"in {found} of {planned} in step {', '.join(of)}" for found, of in steps.items())
+                yield f"CPU of {vnf} in arm {arm}, trials that measured it: {'; '.join(parts)}"
 
 
 def _trial(trial: TrialReader) -> Iterator[str]:

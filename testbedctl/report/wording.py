@@ -6,11 +6,10 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from testbedctl.analysis.comparison import JUDGED
-from testbedctl.analysis.statistics import Verdict
 from testbedctl.units import mbps, percent
 
 if TYPE_CHECKING:
-    from testbedctl.analysis.comparison import Change, Comparison, StepComparison
+    from testbedctl.analysis.comparison import Change, Comparison
     from testbedctl.analysis.statistics import Measured
     from testbedctl.report.document import ArmReport, Report
 
@@ -68,53 +67,6 @@ def quantities(comparison: Comparison) -> list[tuple[str, str | None]]:
     return [(change.quantity, change.vnf) for change in comparison.steps[0].changes]
 
 
-def headline(report: Report) -> list[str]:
-    """The verdict, a sentence or two per arm: what changed, in how many steps, and where most."""
-    sentences = [_comparison_sentence(comparison) for comparison in report.comparison]
-    if not sentences:
-        names = ", ".join(arm.name for arm in report.arms)
-        missing = "no arm 'none' to compare with" if len(report.arms) > 1 else "one arm, nothing to compare"
-        sentences = [f"Measured {names}: {missing}."]
-    if report.status != "complete":
-        sentences.insert(0, f"This run is {report.status}: the verdict rests on its complete trials.")
-    return sentences
-
-
-def _comparison_sentence(comparison: Comparison) -> str:
-    counts = Counter(step.verdict for step in comparison.steps)
-    order: tuple[Verdict, ...] = ("worse", "better", "no difference", "inconclusive", "not measured")
-    found = ", ".join(f"{word} in {counts[word]}" for word in order if counts[word])
-    total = len(comparison.steps)
-    steps = "1 step" if total == 1 else f"{total} steps"
-    sentence = f"{comparison.after} against {comparison.before}, over {steps}: {found}."
-    return f"{sentence} {_largest(comparison)}".strip()
-
-
-def _largest(comparison: Comparison) -> str:
-    """The step whose delivered share changed most; without a decided one there is nothing to say."""
-    decided: list[tuple[float, StepComparison, Change]] = []
-    for step in comparison.steps:
-        change = step.change("delivered_ratio")
-        if change and change.difference and change.verdict in ("better", "worse"):
-            decided.append((abs(change.difference.median), step, change))
-    if not decided:
-        return ""
-    _, step, change = max(decided, key=lambda entry: entry[0])
-    assert change.before and change.after and change.difference  # a decided change has all three
-    return (
-        f"At {mbps(step.offered_bps):.0f} Mb/s offered, delivered went from {share(change.before)} % "
-        f"to {share(change.after)} % ({spread(change.difference, signed=True)} points)."
-        f"{_settled(step)}"
-    )
-
-
-def _settled(step: StepComparison) -> str:
-    settled, whole = step.change("settled_delivered_ratio"), step.change("delivered_ratio")
-    if settled is None or whole is None or settled.after is None or settled.after == whole.after:
-        return ""
-    return f" After the step's last move it was {share(settled.after)} %."
-
-
 def judgement(report: Report) -> tuple[list[str], list[str]]:
     """What is worse, and what could not be decided, each as sentences; for ``--fail-on worse``."""
     worse: list[str] = []
@@ -125,8 +77,8 @@ def judgement(report: Report) -> tuple[list[str], list[str]]:
                 if change.quantity not in JUDGED or change.verdict in ("better", "no difference"):
                     continue
                 sentence = (
-                    f"{comparison.after}, step {step.step} ({mbps(step.offered_bps):.0f} Mb/s), "
-                    f"{quantity_name(change)}: {change.verdict} ({spread(change.difference, signed=True)})"
+                    f"{comparison.after}, step {step.step} ({mbps(step.offered_bps):g} Mb/s), "
+                    f"{quantity_name(change)}: {change.verdict} ({spread(change.judged, signed=True)})"
                 )
                 (worse if change.verdict == "worse" else unknown).append(sentence)
     return worse, unknown

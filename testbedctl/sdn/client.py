@@ -28,6 +28,10 @@ class ControllerRefused(RunFailed):
         self.fields = dict(fields)
 
 
+class ControllerSilent(RunFailed):
+    """The controller cannot be reached, or did not answer in time."""
+
+
 @dataclass(frozen=True)
 class Confirmed:
     """The switch's word that a change is in force: Unix time of its barrier reply, seconds waited for it."""
@@ -97,7 +101,7 @@ class PortStatus:
 class Controller:
     """A controller at ``unix:/path`` (or a plain path) or ``tcp:ADDRESS:PORT``.
 
-    Every method raises ``ControllerRefused`` with the controller's own words, and ``RunFailed`` if it
+    Every method raises ``ControllerRefused`` with the controller's own words, and ``ControllerSilent`` if it
     cannot be reached or does not answer within ``timeout_s``. Safe to use from several threads.
     """
 
@@ -153,6 +157,11 @@ class Controller:
         """Remove every share and camera rule of a run, also those of an earlier controller process."""
         return _confirmed(self._call("DELETE", f"/v1/runs/{cookie}"))
 
+    def delete_all_runs(self) -> Confirmed:
+        """Remove every share and camera rule of every run, also those of an earlier controller process; the
+        routes stay."""
+        return _confirmed(self._call("DELETE", "/v1/runs"))
+
     def shares(self) -> list[ShareStatus]:
         """The shares in force, oldest first."""
         return [_share(row) for row in self._call("GET", "/v1/shares")["shares"]]
@@ -168,9 +177,7 @@ class Controller:
     def _missing(self, dpid: str, ports: Collection[str]) -> SwitchStatus | str:
         try:
             found = [switch for switch in self.switches() if switch.dpid == dpid]
-        except ControllerRefused:
-            raise
-        except RunFailed as error:  # it may still be starting
+        except ControllerSilent as error:  # it may still be starting
             return error.message
         if not found:
             return "it is not connected"
@@ -185,7 +192,7 @@ class Controller:
             answer = connection.getresponse()
             document = json.loads(answer.read())
         except (OSError, http.client.HTTPException, ValueError) as error:
-            raise RunFailed(
+            raise ControllerSilent(
                 f"the controller at {self.address} does not answer {method} {path}: {error or repr(error)}",
                 hint="see the controller's log, and whether its process still runs",
             ) from error

@@ -44,6 +44,7 @@ OPERATIONS: list[tuple[str, re.Pattern[str], Operation]] = [
     ("POST", re.compile(r"/v1/shares"), lambda s, _, b: s.create_share(b)),
     ("PUT", re.compile(r"/v1/shares/(.+)"), lambda s, share, b: s.change_share(share, b)),
     ("DELETE", re.compile(r"/v1/shares/(.+)"), lambda s, share, _: s.delete_share(share)),
+    ("DELETE", re.compile(r"/v1/runs"), lambda s, _, __: s.delete_all_runs()),
     ("DELETE", re.compile(r"/v1/runs/([^/]+)"), lambda s, cookie, _: s.delete_run(parse_cookie(cookie))),
 ]
 

@@ -7,9 +7,8 @@ import re
 from dataclasses import dataclass
 
 from testbedctl.sdn.refusal import invalid
-from testbedctl.sdn.rules import Camera, Pair, Routes
+from testbedctl.sdn.rules import MAX_COOKIE, Camera, Pair, Routes
 
-MAX_COOKIE = (1 << 53) - 1
 MAX_FLOWS = 10_000
 MAX_LIMIT_BPS = 10**12
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./:-]{0,127}")

@@ -9,8 +9,12 @@ from dataclasses import dataclass, field, replace
 ROUTE_PRIORITY = 50
 CAMERA_PRIORITY = 100
 SHARE_PRIORITY = 200
+MAX_COOKIE = (1 << 53) - 1
+"""Cookies of runs go from 1 to this, so that every JSON reader keeps them exact."""
 BASE_COOKIE = 1 << 63
-"""Marks the routes; cookies of runs are below 2^53, so that every JSON reader keeps them exact."""
+"""Marks the routes."""
+ANY_RUN = -1
+"""In place of a cookie: whatever run it is. No rule can carry it."""
 PICK_STEPS = 1_000_000
 """Resolution of ``pick``: a millionth of the wanted rate."""
 
@@ -118,6 +122,10 @@ class Desired:
         """The same without anything that a run asked for."""
         shares = {key: s for key, s in self.shares.items() if s.cookie != cookie}
         return replace(self.with_cameras(cookie, ()), shares=shares)
+
+    def without_runs(self) -> Desired:
+        """The routes alone."""
+        return replace(self, cameras={}, shares={})
 
     def rules(self, ports: Mapping[str, int]) -> set[Rule]:
         """The entries that realise it on a switch with these ports; what needs a missing port is left out."""

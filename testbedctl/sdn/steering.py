@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import asdict, replace
 from ipaddress import IPv4Address, IPv4Network
 
@@ -19,6 +19,7 @@ from testbedctl.sdn.listing import (
 from testbedctl.sdn.refusal import conflict, invalid, not_connected, not_found
 from testbedctl.sdn.requests import Percentage, ShareRequest, parse_cameras, parse_routes, parse_share
 from testbedctl.sdn.rules import (
+    ANY_RUN,
     BASE_COOKIE,
     CAMERA_PRIORITY,
     ROUTE_PRIORITY,
@@ -122,20 +123,11 @@ class Steering:
     def delete_run(self, cookie: int) -> Document:
         """Remove all shares and cameras of a run from every switch, also those that an earlier controller
         process installed."""
-        switches = list(self._switches.values())
-        for switch in switches:
-            if not switch.connected and _has_run(switch.desired, cookie):
-                raise not_connected(switch.dpid)
-        claims = [(cookie, CAMERA_PRIORITY), (cookie, SHARE_PRIORITY)]
-        shares: list[str] = []
-        applied: list[Applied] = []
-        for switch in switches:
-            if switch.connected:
-                shares += [share.id for share in switch.desired.shares.values() if share.cookie == cookie]
-                applied.append(switch.update(lambda desired: desired.without_run(cookie), claims))
-        last_unix_s = max((a.applied_unix_s for a in applied), default=time.time())
-        barrier_s = sum(a.barrier_s for a in applied)
-        return {"cookie": cookie, "shares": shares, "applied_unix_s": last_unix_s, "barrier_s": barrier_s}
+        return {"cookie": cookie, **self._reduce(lambda desired: desired.without_run(cookie), cookie)}
+
+    def delete_all_runs(self) -> Document:
+        """Remove all shares and cameras of every run from every switch, and leave the routes."""
+        return self._reduce(Desired.without_runs, ANY_RUN)
 
     def flows(self, dpid: str) -> Document:
         """The flow entries of a switch."""
@@ -144,6 +136,23 @@ class Steering:
     def ports(self, dpid: str) -> Document:
         """The ports of a switch."""
         return ports_document(self._switch(dpid))
+
+    def _reduce(self, change: Callable[[Desired], Desired], cookie: int) -> Document:
+        """Take something away from every switch, with the rules of the run that the cookie stands for."""
+        switches = list(self._switches.values())
+        for switch in switches:
+            if not switch.connected and change(switch.desired) != switch.desired:
+                raise not_connected(switch.dpid)
+        claims = [(cookie, CAMERA_PRIORITY), (cookie, SHARE_PRIORITY)]
+        shares: list[str] = []
+        applied: list[Applied] = []
+        for switch in switches:
+            if switch.connected:
+                shares += sorted(set(switch.desired.shares) - set(change(switch.desired).shares))
+                applied.append(switch.update(change, claims))
+        last_unix_s = max((a.applied_unix_s for a in applied), default=time.time())
+        barrier_s = sum(a.barrier_s for a in applied)
+        return {"shares": shares, "applied_unix_s": last_unix_s, "barrier_s": barrier_s}
 
     def _put_share(self, switch: Switch, request: ShareRequest) -> Document:
         wanted = request.flows
@@ -221,10 +230,6 @@ def _share_of(request: ShareRequest, pairs: tuple[Pair, ...], switch: Switch) ->
         limit_bps=request.limit_bps,
         meter_id=meter_id,
     )
-
-
-def _has_run(desired: Desired, cookie: int) -> bool:
-    return cookie in desired.cameras or any(share.cookie == cookie for share in desired.shares.values())
 
 
 def _shared(desired: Desired, but: str) -> set[Pair]:

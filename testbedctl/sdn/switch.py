@@ -10,7 +10,7 @@ from http import HTTPStatus
 
 from testbedctl.sdn.connection import Applied, Connection, FlowCounters, Hub
 from testbedctl.sdn.refusal import Refused, not_connected
-from testbedctl.sdn.rules import Desired, Meter, Rule
+from testbedctl.sdn.rules import ANY_RUN, MAX_COOKIE, Desired, Meter, Rule
 
 MIN_WINDOW_S = 0.9  # shorter ones measure when Open vSwitch refreshed its counters, not the traffic
 MAX_WINDOW_S = 5.0
@@ -18,7 +18,8 @@ RETRY_S = 1.0
 LOG = logging.getLogger("testbedctl.sdn")
 
 Claim = tuple[int, int]
-"""Cookie and priority of rules that this controller answers for, also those it did not install itself."""
+"""Cookie (or ``ANY_RUN``) and priority of rules that this controller answers for, also those it did not
+install itself."""
 Identity = tuple[tuple[int, str | None, str | None, int | None], int]
 
 
@@ -180,7 +181,9 @@ class Switch:
         self._installed = Installed(frozenset(ours), frozenset(m for m in meters if m.id not in foreign))
 
     def _is_ours(self, rule: Rule) -> bool:
-        return rule.key in self._touched or (rule.cookie, rule.priority) in self._claims
+        cookies = {rule.cookie, ANY_RUN} if 1 <= rule.cookie <= MAX_COOKIE else {rule.cookie}
+        claimed = any((cookie, rule.priority) in self._claims for cookie in cookies)
+        return claimed or rule.key in self._touched
 
     def _converge(self, connection: Connection, desired: Desired) -> Applied:
         held = self._installed or Installed(frozenset(), frozenset())

@@ -10,6 +10,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -18,6 +19,7 @@ from prometheus_client.registry import Collector
 from testbedctl.errors import TestbedError
 from testbedctl.telemetry import cgroups, inspection, processes
 from testbedctl.telemetry.config import AgentConfig, VnfSources
+from testbedctl.telemetry.decisions import DecisionReader
 from testbedctl.telemetry.ledger import Ledger
 from testbedctl.telemetry.metrics import METRICS, VNF_LABELS
 from testbedctl.telemetry.switch import ControlQuery, ask_rules, parse_rules
@@ -172,10 +174,11 @@ class VnfReader:
 
 
 class DomainCollector(Collector):
-    """All VNFs of one domain. One scrape at a time."""
+    """All VNFs of one domain, and the lab's decisions. One scrape at a time."""
 
     def __init__(self, config: AgentConfig) -> None:
         self._readers = [VnfReader(config, sources) for sources in config.vnfs]
+        self._decisions = DecisionReader(config.lab, Path(config.decisions)) if config.decisions else None
         self._lock = threading.Lock()
 
     def describe(self) -> list[Metric]:
@@ -194,3 +197,5 @@ class DomainCollector(Collector):
             for reader in self._readers:
                 reader.read_switch(families, deadline_s)
             yield from families
+            if self._decisions:
+                yield from self._decisions.collect()

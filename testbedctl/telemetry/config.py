@@ -62,12 +62,16 @@ class VnfSources:
 
 @dataclass(frozen=True)
 class AgentConfig:
-    """The whole configuration of one domain's agent; it listens on ``listen`` (address, port)."""
+    """The whole configuration of one domain's agent; it listens on ``listen`` (address, port).
+
+    ``decisions`` is the file with the lab's counts of decisions, for the one agent that exposes them.
+    """
 
     lab: str
     domain: str
     listen: tuple[str, int]
     vnfs: tuple[VnfSources, ...]
+    decisions: str | None = None
 
     def to_json(self) -> str:
         """The configuration file's text."""
@@ -80,7 +84,8 @@ class AgentConfig:
             raw = json.loads(text)
             address, port = raw["listen"]
             vnfs = tuple(_vnf(each) for each in raw["vnfs"])
-            return cls(str(raw["lab"]), str(raw["domain"]), (str(address), int(port)), vnfs)
+            decisions = None if raw["decisions"] is None else str(raw["decisions"])
+            return cls(str(raw["lab"]), str(raw["domain"]), (str(address), int(port)), vnfs, decisions)
         except (KeyError, TypeError, ValueError) as error:
             raise InvalidFile(
                 f"not a monitoring agent's configuration: {error}",

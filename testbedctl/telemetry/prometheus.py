@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from testbedctl.errors import RunFailed
 from testbedctl.render.templates import render
@@ -32,16 +32,23 @@ class Sample:
     value: float
 
 
+class Target(NamedTuple):
+    """A further endpoint to scrape: ``address:port``, its path, and the labels that its samples get."""
+
+    address: str
+    path: str
+    labels: Mapping[str, str]
+
+
 def write_config(
     path: Path,
     *,
     lab: str,
     agents: Mapping[str, str],
     node_exporter: str,
-    extra: Mapping[str, tuple[str, str]],
+    extra: Mapping[str, Target],
 ) -> None:
-    """Write ``prometheus.yml``. Targets are ``address:port``; ``agents`` by domain, ``extra`` by name with
-    its path."""
+    """Write ``prometheus.yml``. Targets are ``address:port``; ``agents`` by domain, ``extra`` by name."""
     path.write_text(
         render("prometheus.yml.j2", lab=lab, agents=agents, node_exporter=node_exporter, extra=extra)
     )

@@ -62,7 +62,8 @@ def vnf_usage(
     series: dict[str, dict[str, list[_Point]]] = defaultdict(lambda: defaultdict(list))
     for sample in samples:
         labels = sample.labels
-        if "service" in labels and "vnf" in labels and not math.isnan(sample.value):
+        further = labels.get("job", "").startswith("extra-")  # a service's own metrics say nothing of usage
+        if "service" in labels and "vnf" in labels and not further and not math.isnan(sample.value):
             points = series[f"{labels['service']}/{labels['vnf']}"][sample.metric]
             points.append(_Point(sample.unix_s, sample.value))
     read = {key: _Vnf(metrics, now_unix_s - max_age_s) for key, metrics in sorted(series.items())}

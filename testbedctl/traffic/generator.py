@@ -216,8 +216,8 @@ class Generator:
         return self._nodes.exec(node, argv, stdout=stdout, stderr=stderr)
 
     def _start(self, stream: _Stream) -> None:
+        started_s = self._clock() - self._began  # before it runs: on a busy host, starting it takes a while
         stream.client = self._spawn(stream.camera, "client")
-        started_s = self._clock() - self._began
         stream.due_s = started_s + stream.camera.stop_s - stream.camera.start_s
         self._observer.camera_started(stream.camera)
 

@@ -10,18 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from itertools import pairwise
 
-HOPS = (
-    "sender",
-    "van_ring",
-    "van_transmit",
-    "vdpi_ring",
-    "vdpi_throttled",
-    "vdpi_transmit",
-    "tunnel",
-    "receiver_socket",
-    "unattributed",
-)
-"""Hops in the order of the way, as in ``hops.parquet``."""
+from testbedctl.ports import HOPS as HOPS
 
 
 @dataclass(frozen=True)

@@ -93,10 +93,8 @@ def schedule(profile: Profile, testbed: Testbed, seed: int, addresses: Addresses
     spans, bounds = _layout(profile, seed)
     duration_s = bounds[-1]
     everything = {stressed: spans}
-    background_bps = round(bps(profile.background_mbps))
-    for other in carriers:
-        if other != stressed and background_bps:
-            everything[other] = [_Span(background_bps, 0, duration_s)]
+    background = _background(profile, duration_s)
+    everything.update({other: background for other in carriers if other != stressed and background})
     cameras = tuple(
         Camera(f"{service}/{number}", service, number, *span, *addresses(service, number))
         for service, its in everything.items()
@@ -160,6 +158,21 @@ def _layout(profile: Profile, seed: int) -> tuple[list[_Span], list[int]]:
             rates = list(shape.rates_mbps)
         bounds = [n * shape.step_s for n in range(len(rates) + 1)]
     return _rising(rates, bounds), bounds
+
+
+def _background(profile: Profile, duration_s: int) -> list[_Span]:
+    """What another service carries throughout, in as many cameras as its rate takes."""
+    rate_bps = round(bps(profile.background_mbps))
+    count = math.ceil(round(profile.background_mbps / (MAX_CAMERA_SHARE * _top_mbps(profile)), 9))
+    count = min(count, MAX_CAMERAS + 1)  # more are refused, so they need not be made
+    return [_Span(part, 0, duration_s) for part in _split(rate_bps, count)] if rate_bps else []
+
+
+def _top_mbps(profile: Profile) -> float:
+    shape = profile.shape
+    if shape.kind == "hold":
+        return shape.rate_mbps
+    return max(shape.rates_mbps) if shape.kind == "steps" else shape.top_mbps
 
 
 def _even_bounds(shape: HoldRate | Arrivals) -> list[int]:

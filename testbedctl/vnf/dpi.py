@@ -43,6 +43,9 @@ REPORT_PERIOD_S = 1
 SILENCE_LIMIT_S = 10.0
 """Without a flow record for this long, though the canary is sent, the meter is stuck."""
 
+FRESH_S = 2.0
+"""The file is replaced while records are younger than this, so that a stuck meter shows like a dead one."""
+
 RING_BYTES = 16 * 1024 * 1024
 """Capture ring: holds 200 ms of 600 Mb/s, ten periods of the CPU quota during which the engine may be
 throttled."""
@@ -123,7 +126,7 @@ class Engine:
             self._fail("the engine's meter process has died")
         elif silence_s > SILENCE_LIMIT_S:
             self._fail(f"the engine's meter has not reported for {silence_s:.0f} s")
-        elif captured_packets:  # before the first canary has come through, the engine is not ready
+        elif captured_packets and silence_s < FRESH_S:  # not before the first canary has come through
             self._tally.write()
         # NFStream binds each meter to the same two cores, in every VNF of the host alike
         for process_id in (os.getpid(), *(m.pid for m in meters if m.pid)):

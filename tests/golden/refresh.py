@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from golden.make_run import make_run
+from golden.make_run import Recipe, make_run
 from testbedctl.records.manifest import Manifest
 from testbedctl.records.reader import RunReader
 from testbedctl.records.trial import Decision, TrialRecord
@@ -24,6 +24,9 @@ from testbedctl.report.document import Report, json_text, report_of
 GOLDEN = Path(__file__).resolve().parent
 REFERENCE = GOLDEN.parents[1] / "docs" / "reference"
 FIGURES = [("Figure 14a", "figures/figure-14a.png")]
+
+RECIPES = {"report": Recipe(), "tcp": Recipe(traffic="tcp"), "pcap": Recipe(traffic="pcap")}
+"""The runs by the stem of their expected reports: ordinary UDP, TCP, and the replay of a capture."""
 
 MODELS: dict[str, type[BaseModel]] = {
     "manifest": Manifest,
@@ -53,7 +56,8 @@ def reports(run: Path) -> dict[str, str]:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as directory:
-        for suffix, text in reports(make_run(Path(directory))).items():
-            (GOLDEN / f"report.{suffix}").write_text(text, encoding="utf-8")
+        for name, recipe in RECIPES.items():
+            for suffix, text in reports(make_run(Path(directory) / name, recipe)).items():
+                (GOLDEN / f"{name}.{suffix}").write_text(text, encoding="utf-8")
     for name in MODELS:
         (REFERENCE / f"{name}.schema.json").write_text(schema_text(name), encoding="utf-8")

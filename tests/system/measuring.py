@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +82,30 @@ def sinks(lab: str, vsre: str) -> list[int]:
     groups = Path("/sys/fs/cgroup/cpu/testbedctl")
     root = groups if groups.is_dir() else Path("/sys/fs/cgroup/testbedctl")
     file = root / lab / vsre.replace("/", ".") / "cgroup.procs"
-    return [int(p) for p in file.read_text().split() if int(p) != program(lab, f"sink {vsre}")]
+    own = program(lab, f"sink {vsre}")
+    return [int(p) for p in file.read_text().split() if int(p) != own]
+
+
+@contextmanager
+def stopped(pid: int) -> Iterator[None]:
+    """A process that stands still for the body, as if it hung."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def wait(for_s: float) -> None:
+    """Let time pass; never a way to see whether something works."""
+    deadline = time.monotonic() + for_s
+    until(lambda: time.monotonic() > deadline, "the time")
+
+
+def child_of(parent: int) -> int:
+    """The only child of a process."""
+    (child,) = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    return int(child)
 
 
 def manifest(runs: Path) -> dict[str, Any]:

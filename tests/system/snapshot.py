@@ -83,7 +83,7 @@ def _programs() -> Iterator[str]:
     """Programs of labs: by name, by control group, by namespace, or by what they were started with."""
     home = Path("/proc/self/ns/net").stat().st_ino
     mine = set(_ancestors(os.getpid()))
-    for pid in (int(p.name) for p in Path("/proc").iterdir() if p.name.isdigit()):
+    for pid in {int(p.name) for p in Path("/proc").iterdir() if p.name.isdigit()} - mine:
         root = Path(f"/proc/{pid}")
         try:
             argv = (root / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
@@ -91,7 +91,7 @@ def _programs() -> Iterator[str]:
             inside = "testbedctl" in (root / "cgroup").read_text() or (root / "ns/net").stat().st_ino != home
         except (FileNotFoundError, ProcessLookupError):  # it ended while we looked
             continue
-        if pid not in mine and argv and (inside or name.startswith(PROGRAMS) or "testbedctl" in argv):
+        if argv and (inside or name.startswith(PROGRAMS) or "testbedctl" in argv):
             yield f"{pid} {argv}"
 
 

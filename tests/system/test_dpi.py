@@ -238,6 +238,19 @@ def test_a_killed_meter_ends_the_engine(start: Callable[..., Engine]) -> None:
     assert "meter process has died" in engine.end()
 
 
+def test_a_stuck_meter_shows_as_a_stale_heartbeat(start: Callable[..., Engine]) -> None:
+    """The engine itself gives up on it after ten seconds only."""
+    engine = start("port")
+    _wait(engine.lives, "the engine is ready", 30)
+    (meter,) = engine.meters()
+    os.kill(meter, signal.SIGSTOP)
+    try:
+        assert _wait(lambda: not engine.lives(), "the stuck meter is noticed", 5) < 5
+        assert engine.process.poll() is None
+    finally:
+        os.kill(meter, signal.SIGCONT)
+
+
 def test_a_filter_that_is_none(start: Callable[..., Engine]) -> None:
     engine = start("port", bpf_filter="inbound und ip")
     assert engine.process.wait(timeout=20) == 5

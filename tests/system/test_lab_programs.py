@@ -126,7 +126,7 @@ def scraped(metric: str) -> set[str]:
         answer = json.loads(cli("exec", "mgmt", "--", sys.executable, "-c", fetch).stdout)
         if answer["data"]["result"]:
             for sample in answer["data"]["result"]:
-                assert sample["metric"]["service"] == "only", sample
+                assert sample["metric"]["job"] == "extra-only/frames", sample
             return {sample["value"][1] for sample in answer["data"]["result"]}
         assert time.monotonic() < deadline, f"{metric} is not scraped"
         time.sleep(0.2)

@@ -13,7 +13,19 @@ from pathlib import Path
 import pytest
 
 from tests.system.conftest import cli
-from tests.system.measuring import Background, calm_profile, cameras, manifest, program, sinks, status, until
+from tests.system.measuring import (
+    Background,
+    calm_profile,
+    cameras,
+    child_of,
+    manifest,
+    program,
+    sinks,
+    status,
+    stopped,
+    until,
+    wait,
+)
 
 LAB = "faults"
 NOTICED_WITHIN_S = 3.0 + 1.5
@@ -83,12 +95,50 @@ def test_a_killed_iperf3_ends_the_run_and_leaves_the_lab_up(profile: Path, tmp_p
 
 def test_a_prometheus_that_hangs_is_noticed(profile: Path) -> None:
     run = running_trial(profile)
-    frozen = program(LAB, "prometheus")
-    os.kill(frozen, signal.SIGSTOP)
-    code, err = ends_with(run, time.monotonic())
-    os.kill(frozen, signal.SIGCONT)
+    with stopped(program(LAB, "prometheus")):
+        code, err = ends_with(run, time.monotonic())
     assert code == 5
     assert "Prometheus" in err
+
+
+@pytest.mark.parametrize(
+    ("victim", "named"),
+    [
+        ("agent core", "monitoring agent of core"),
+        ("agent edge", "monitoring agent of edge"),
+        ("dpi service1/vdpi", "service1/vdpi"),
+        ("ovs-vswitchd service1/vdpi", "service1/vdpi"),
+        ("controller", "controller"),
+    ],
+)
+def test_a_program_that_hangs_leaves_no_silent_hole(
+    profile: Path, tmp_path: Path, victim: str, named: str
+) -> None:
+    """Nobody asks the controller anything while nothing is moved, so it is noticed at the trial's end."""
+    short = calm_profile(profile.parent, seconds=8)
+    run = running_trial(short)
+    pid = program(LAB, victim)
+    with stopped(child_of(pid) if victim.startswith("dpi") else pid):
+        code, _, err = run.end(timeout=30)
+    assert code == 5, err
+    assert named in err
+    recorded = manifest(tmp_path / "runs")
+    assert recorded["status"] == "failed"
+    assert named in recorded["cause"]
+
+
+def test_telemetry_that_pauses_makes_the_trial_invalid(profile: Path) -> None:
+    """Too short for silence, too long for a mean: the trial is repeated."""
+    run = running_trial(calm_profile(profile.parent, seconds=8), "--json")
+    with stopped(program(LAB, "agent core")):
+        wait(2.2)
+    code, out, err = run.end(timeout=90)
+    assert code == 0, err
+    trials = sorted((Path(json.loads(out)["path"]) / "trials").iterdir())
+    records = [json.loads((trial / "trial.json").read_text()) for trial in trials]
+    assert [record["status"] for record in records] == ["invalid", "complete"]
+    assert "service1/vsre" in records[0]["warnings"][0]
+    assert "not measured for" in records[0]["warnings"][0]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -107,13 +157,20 @@ def test_an_interruption_marks_the_run_aborted_and_the_lab_is_as_before(
     assert status(LAB)["state"] == "up"
 
 
-def test_a_killed_stress_reads_aborted_and_its_children_are_gone(profile: Path) -> None:
+def test_a_killed_stress_reads_aborted_and_the_next_one_finds_a_clean_lab(
+    profile: Path, tmp_path: Path
+) -> None:
+    rules_before = flows()
     run = running_trial(profile)
     run.process.kill()
     run.end(timeout=10)
     until(lambda: not cameras(LAB, "service1"), "the end of the cameras", limit_s=3)
     listed = json.loads(cli("runs", "list", "--json").stdout)
     assert [r["status"] for r in listed["runs"]] == ["aborted"]
+    assert flows() != rules_before
+    again = cli("stress", str(calm_profile(tmp_path, seconds=4)), "--arm", "none", "--lab", LAB)
+    assert again.returncode == 0, again.stderr
+    assert flows() == rules_before
 
 
 def test_a_second_stress_refuses_and_names_the_holder(profile: Path) -> None:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +11,17 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.system.conftest import cli
-from tests.system.measuring import Background, calm_profile, cameras, program, status, until
+from tests.system.measuring import (
+    Background,
+    calm_profile,
+    cameras,
+    child_of,
+    program,
+    status,
+    stopped,
+    until,
+    wait,
+)
 
 LAB = "runs"
 
@@ -194,11 +201,8 @@ def test_a_trial_with_a_blind_engine_is_invalid_and_repeated(tmp_path: Path) -> 
     )
     run = Background("stress", str(profile), "--arm", "none", "--lab", LAB, "--json")
     until(lambda: len(cameras(LAB, "service1")) >= 5, "the cameras")
-    meter = _child_of(program(LAB, "dpi service1/vdpi"))
-    os.kill(meter, signal.SIGSTOP)
-    deadline = time.monotonic() + 1.7  # long enough to overflow its ring, too short to count as dead
-    until(lambda: time.monotonic() > deadline, "the pause")
-    os.kill(meter, signal.SIGCONT)
+    with stopped(child_of(program(LAB, "dpi service1/vdpi"))):
+        wait(1.7)  # long enough to overflow its ring, too short to count as dead
     code, out, err = run.end(timeout=120)
     assert code == 0, err
     assert "invalid" in err
@@ -208,8 +212,3 @@ def test_a_trial_with_a_blind_engine_is_invalid_and_repeated(tmp_path: Path) -> 
     ]
     assert statuses == ["invalid", "complete"]
     assert report(directory)["arms"][0]["trials"] == 1
-
-
-def _child_of(parent: int) -> int:
-    (child,) = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-    return int(child)

@@ -124,7 +124,7 @@ def monitored(lab: Lab, tmp_path: Path) -> Iterator[tuple[str, subprocess.Popen[
     targets = {"edge": "127.0.0.1:9101"}
     prometheus.write_config(
         tmp_path / "p.yml", lab="lab", agents=targets, node_exporter="127.0.0.1:9100",
-        extra={"service1-agent": ("127.0.0.1:9101", "/metrics")},
+        extra={"service1/agent": prometheus.Target("127.0.0.1:9101", "/metrics", {"service": "service1"})},
     )  # fmt: skip
     agent = [sys.executable, "-m", "testbedctl.telemetry.agent", "--config", str(tmp_path / "agent.json")]
     with ExitStack() as stack:
@@ -154,7 +154,7 @@ def test_a_real_prometheus_from_scrape_to_usage(
             return {s.labels["job"] for s in prometheus.samples(URL, "up", 3) if s.value == 1}
 
         wait(
-            lambda: jobs_up() == {"agent-edge", "node", "extra-service1-agent"}, "all targets are scraped", 15
+            lambda: jobs_up() == {"agent-edge", "node", "extra-service1/agent"}, "all targets are scraped", 15
         )
     start = time.time()
 

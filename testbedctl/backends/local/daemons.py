@@ -96,12 +96,13 @@ def agent_config_path(lab: Lab, domain: str) -> Path:
 
 
 def agent_config(lab: Lab, plan: Plan, domain: str) -> AgentConfig:
-    """What a domain's monitoring agent watches."""
+    """What a domain's monitoring agent watches; that of the first domain tells the lab's decisions too."""
     return AgentConfig(
         lab=lab.name,
         domain=domain,
         listen=agent_endpoints(plan)[domain],
         vnfs=tuple(_sources(lab, plan, key) for key, vnf in plan.vnfs.items() if vnf.spec.domain == domain),
+        decisions=str(lab.decisions) if domain == next(iter(agent_endpoints(plan))) else None,
     )
 
 

@@ -23,6 +23,7 @@ from testbedctl.errors import RunFailed
 from testbedctl.sdn.rules import Routes
 from testbedctl.spec.testbed import Ready
 from testbedctl.telemetry import inspection
+from testbedctl.telemetry.prometheus import Target
 
 READY_WITHIN_S = 60.0
 
@@ -60,7 +61,11 @@ def _wait_for_services(lab: Lab, plan: Plan, progress: Callable[[str], None], de
 def scrape_targets(plan: Plan) -> dict[str, Any]:
     """What Prometheus scrapes: agents by domain, the host's exporter, and the metrics that services name."""
     extra = {
-        f"{service}-{name}": (f"{plan.nodes[f'{service}/{metric.vnf}'].address}:{metric.port}", metric.path)
+        f"{service}/{name}": Target(
+            f"{plan.nodes[f'{service}/{metric.vnf}'].address}:{metric.port}",
+            metric.path,
+            {"service": service, "vnf": metric.vnf, "domain": spec.vnfs[metric.vnf].domain},
+        )
         for service, spec in plan.testbed.services.items()
         for name, metric in spec.metrics.items()
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -137,11 +136,16 @@ class Lab:
             die_with_parent=True,
         )
 
-    def controller(self) -> Controller:
-        """A client of the lab's controller."""
+    def controller(self, timeout_s: float = 10.0) -> Controller:
+        """A client of the lab's controller; it is given up on when it has not answered for ``timeout_s``."""
         from testbedctl.sdn.client import Controller
 
-        return Controller(f"unix:{self.northbound}", self.token_file.read_text().strip())
+        return Controller(f"unix:{self.northbound}", self.token_file.read_text().strip(), timeout_s)
+
+    @property
+    def decisions(self) -> Path:
+        """How many decisions of each kind policies have made in this lab."""
+        return self.runtime / "decisions.json"
 
     @contextmanager
     def inside_management(self) -> Iterator[None]:
@@ -188,9 +192,3 @@ def running(name: str | None) -> Lab:
             hint=f"testbedctl logs --lab {lab.name}, then down and up again",
         )
     return lab
-
-
-def save_json(path: Path, document: object, *, mode: int = 0o644) -> None:
-    """Write a JSON file that only root may write."""
-    path.touch(mode=mode)
-    path.write_text(json.dumps(document, indent=2))

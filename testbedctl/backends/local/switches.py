@@ -7,6 +7,7 @@ use the kernel's datapath where it exists.
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,7 @@ from testbedctl.host import facts
 from testbedctl.host.ovs import Instance
 
 START_TIMEOUT_S = 20.0
+SOCKET_PATH_LIMIT = 107  # unix(7)
 OPENFLOW_PORT = 6653
 
 Start = Callable[[str, str, list[str], dict[str, str]], None]
@@ -25,8 +27,11 @@ Start = Callable[[str, str, list[str], dict[str, str]], None]
 
 
 def instance(runtime: Path, switch: str) -> Instance:
-    """The Open vSwitch instance of a node."""
-    return Instance(runtime / "ovs" / switch.replace("/", "."))
+    """The Open vSwitch instance of a node; a long name is replaced, for a socket's path has a limit."""
+    directory = runtime / "ovs" / switch.replace("/", ".")
+    if len(str(directory)) > SOCKET_PATH_LIMIT - len("/dbctl.sock"):
+        directory = directory.with_name(hashlib.sha256(switch.encode()).hexdigest()[:12])
+    return Instance(directory)
 
 
 def start(plan: Plan, runtime: Path, controller_listens: Callable[[], bool], start_program: Start) -> None:
@@ -42,7 +47,7 @@ def start(plan: Plan, runtime: Path, controller_listens: Callable[[], bool], sta
         _start_daemons(switch, ovs, start_program)
         if switch.controlled:
             wait_until(controller_listens, "the controller", time.monotonic() + START_TIMEOUT_S)
-        ovs.transact(_commands(switch, datapath))
+        ovs.transact([*_commands(switch, datapath), *_leave_shaping(plan, switch)])
         for bridge in switch.bridges:
             if switch.flows:
                 ovs.add_flows(bridge.name, switch.flows)
@@ -65,6 +70,16 @@ def _commands(switch: Switch, datapath: str) -> list[list[str]]:
     # rates are read from rule counters once a second: they must not lag by the default half second
     refresh = ["set", "open_vswitch", ".", "other_config:max-revalidator=100"]
     return [refresh, *(c for bridge in switch.bridges for c in _bridge_commands(switch, bridge, datapath))]
+
+
+def _leave_shaping(plan: Plan, switch: Switch) -> list[list[str]]:
+    """A switch removes what shapes its ports, unless it is told that somebody else manages that."""
+    ends = [end for c in plan.cables if c.rate_bps or c.delay_s for end in (c.a, c.b)]
+    ports = [end.interface for end in ends if end.node == switch.node]
+    if not ports:
+        return []
+    foreign = ["--id=@foreign", "create", "qos", "type=linux-noop"]
+    return [foreign, *(["set", "port", port, "qos=@foreign"] for port in ports)]
 
 
 def _bridge_commands(switch: Switch, bridge: Bridge, datapath: str) -> list[list[str]]:

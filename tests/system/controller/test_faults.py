@@ -12,6 +12,7 @@ import pytest
 
 from testbedctl.errors import RunFailed
 from testbedctl.sdn.client import Controller, ControllerRefused
+from testbedctl.sdn.rules import Camera, Pair
 from tests.system.controller.lab import (
     CAMERAS,
     DPID,
@@ -134,6 +135,29 @@ def test_the_controller_ends_cleanly_and_leaves_the_rules(
     lab.start_controller()
     controller.wait_for(DPID, VDPI_PORTS, WAIT_S)
     controller.put_routes(DPID, ROUTES)
+
+
+def test_all_runs_are_removed_also_those_of_an_earlier_controller(
+    lab: Lab, controller: Controller, cookie: int
+) -> None:
+    """Routes stay, and so does what somebody else put on the switch."""
+    controller.create_share(replace(wanted(cookie, CAMERAS[0]), limit_bps=2_000_000))
+    foreign = "priority=200,ip,nw_src=192.0.2.1,nw_dst=192.0.2.2,actions=output:1"
+    management = f"unix:{lab.directory}/br.mgmt"
+    run(*lab.inside("sw", "ovs-ofctl", "-O", "OpenFlow13", "add-flow", management, foreign))
+    lab.stop("controller")
+    lab.start_controller()
+    controller.wait_for(DPID, VDPI_PORTS, WAIT_S)
+    controller.put_routes(DPID, ROUTES)
+    assert (200, CAMERAS[0], SINK) in lab.switch_flows()
+    controller.put_cameras(DPID, cookie + 1, [Camera(Pair(CAMERAS[5], SINK), "vdpi1")])
+    controller.delete_all_runs()
+    left = lab.switch_flows()
+    assert {key[0] for key in left} == {50, 200}
+    assert (200, "192.0.2.1", "192.0.2.2") in left
+    controller.put_cameras(DPID, cookie + 2, [Camera(Pair(CAMERAS[0], SINK), "vdpi1")])
+    controller.delete_all_runs()
+    run(*lab.inside("sw", "ovs-ofctl", "-O", "OpenFlow13", "del-flows", management, "ip,nw_src=192.0.2.1"))
 
 
 @pytest.mark.parametrize(

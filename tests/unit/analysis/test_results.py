@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,11 @@ def _trial(run: Path, n: int) -> TrialReader:
     return RunReader(run).trials[n - 1]
 
 
+def _flows(run: Path, n: int, wanted: Callable[[dict[str, Any]], bool]) -> list[dict[str, Any]]:
+    rows = _trial(run, n).table("flows").to_pylist()
+    return [row for row in rows if row["service"] == "service1" and wanted(row)]
+
+
 def _edit(path: Path, change: Any) -> None:
     """Rewrite a table with ``change`` applied to its rows."""
     rows = read_table(path, path.stem).to_pylist()
@@ -52,16 +58,44 @@ def test_throughput_and_loss_are_of_the_stressed_service(run: Path) -> None:
     row = next(
         r for r in _trial(run, 1).table("steps").to_pylist() if (r["step"], r["service"]) == (4, "service1")
     )
+    flows = _flows(run, 1, lambda r: r["step"] == 4)
+    lost, sent = (sum(r[key] for r in flows) for key in ("lost_packets", "sent_packets"))
     assert _one(run, "none", 4, "sent_bps") == row["sent_bps"]
-    assert _one(run, "none", 4, "loss_ratio") == pytest.approx(1 - row["delivered_bps"] / row["sent_bps"])
-    assert _one(run, "none", 4, "delivered_ratio") == pytest.approx(row["delivered_bps"] / 600e6)
+    assert _one(run, "none", 4, "loss_ratio") == pytest.approx(lost / sent)
+    delivered_bps = row["sent_bps"] * (1 - lost / sent)
+    assert _one(run, "none", 4, "delivered_bps") == pytest.approx(delivered_bps)
+    assert _one(run, "none", 4, "delivered_ratio") == pytest.approx(delivered_bps / 600e6)
+
+
+@pytest.mark.parametrize("traffic", ["udp", "tcp", "pcap"])
+def test_what_two_clocks_count_apart_makes_no_loss_below_zero(tmp_path: Path, traffic: Any) -> None:
+    """In the first second of a step the receiver counts what was sent in the step before."""
+    path = make_run(tmp_path, Recipe(traffic=traffic, arms=("none",), trials=1))
+    rows = RunReader(path).trials[0].table("steps").to_pylist()
+    assert min(r["loss_ratio"] for r in rows) < 0
+    values = {(r["quantity"], r["step"]): r["value"] for r in results_of(RunReader(path)).to_pylist()}
+    for step in (1, 2, 3, 4):
+        assert 0 <= values["loss_ratio", step] < 1
+        assert 0 <= values["others_loss_ratio", step] < 1
+        assert values["delivered_bps", step] <= values["sent_bps", step]
+        assert values["delivered_ratio", step] <= 1
+
+
+@pytest.mark.parametrize("traffic", ["udp", "tcp", "pcap"])
+def test_the_steps_losses_add_up_to_the_trials(tmp_path: Path, traffic: Any) -> None:
+    path = make_run(tmp_path, Recipe(traffic=traffic, arms=("none",), trials=1))
+    values = {(r["quantity"], r["step"]): r["value"] for r in results_of(RunReader(path)).to_pylist()}
+    flows = [r for r in RunReader(path).trials[0].table("flows").to_pylist() if r["service"] == "service1"]
+    missing = sum(r["sent_bytes"] - r["delivered_bytes"] for r in flows)
+    by_step = sum(4 / 8 * (values["sent_bps", n] - values["delivered_bps", n]) for n in (1, 2, 3, 4))
+    assert by_step == pytest.approx(missing)
+    assert missing > 0
 
 
 def test_settled_counts_the_whole_seconds_after_the_last_move(run: Path) -> None:
     """The share is applied at 9.6 s, so of the step from 8 to 12 s the seconds 10 and 11 count."""
-    rows = _trial(run, 2).table("flows").to_pylist()
-    seconds = [r for r in rows if r["service"] == "service1" and r["second"] in (10, 11)]
-    expected = 8 * sum(r["delivered_bytes"] for r in seconds) / 2 / 300e6
+    seconds = _flows(run, 2, lambda r: r["second"] in (10, 11))
+    expected = 8 * 1400 * sum(r["sent_packets"] - r["lost_packets"] for r in seconds) / 2 / 300e6
     assert _one(run, "reactive", 3, "settled_delivered_ratio") == pytest.approx(expected)
     assert expected > _one(run, "reactive", 3, "delivered_ratio") + 0.01
     assert _one(run, "none", 3, "settled_delivered_ratio") == _one(run, "none", 3, "delivered_ratio")
@@ -93,7 +127,7 @@ def test_a_scrape_without_a_value_is_not_a_zero(run: Path) -> None:
     assert _one(run, "none", 3, "vnf_cpu_ratio", "service1/vdpi") == pytest.approx(before, rel=0.02)
     _edit(path, lambda rows: [{**r, "cpu_ratio": None if r["step"] == 3 else r["cpu_ratio"]} for r in rows])
     assert _values(run, arm="none", step=3, quantity="vnf_cpu_ratio") == []
-    assert len(_values(run, arm="none", step=2, quantity="vnf_cpu_ratio")) == 2
+    assert len(_values(run, arm="none", step=2, quantity="vnf_cpu_ratio")) == 4
 
 
 def test_hops_are_summed_over_the_trial(run: Path) -> None:
@@ -111,11 +145,17 @@ def test_the_loss_of_the_other_services_is_seen(run: Path) -> None:
     def halve(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         others = [r for r in rows if r["service"] != "service1"]
         rest = [r for r in rows if r["service"] == "service1"]
-        return rest + [{**r, "delivered_bps": r["sent_bps"] / 2} for r in others]
+        return rest + [{**r, "lost_packets": r["sent_packets"] // 2} for r in others]
 
     assert _one(run, "none", 1, "others_loss_ratio") == 0
-    _edit(_trial(run, 1).path / "steps.parquet", halve)
-    assert _one(run, "none", 1, "others_loss_ratio") == pytest.approx(0.5)
+    _edit(_trial(run, 1).path / "flows.parquet", halve)
+    assert _one(run, "none", 1, "others_loss_ratio") == pytest.approx(0.5, rel=0.01)
+
+
+def test_a_step_without_flows_is_an_error_and_not_a_zero(run: Path) -> None:
+    _edit(_trial(run, 1).path / "flows.parquet", lambda rows: [r for r in rows if r["step"] != 3])
+    with pytest.raises(Inconclusive, match="holds nothing of service1 in step 3"):
+        results_of(RunReader(run))
 
 
 @pytest.mark.parametrize("table", ["flows", "steps", "vnfs", "hops"])

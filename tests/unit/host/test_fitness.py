@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from testbedctl.cli.main import app
-from testbedctl.host import fitness
+from testbedctl.host import fitness, programs, requirements
 from testbedctl.host.fitness import Check
 
 PRIVILEGED = "Uid:\t0\t0\t0\t0\nCapEff:\t000001ffffffffff\n"
@@ -42,7 +42,7 @@ def named(root: Path, name: str) -> Check:
 
 
 def test_a_server_has_all_that_the_kernel_must_give(server: Path) -> None:
-    programs = {
+    expected = {
         "openvswitch (kernel)",
         "sch_netem (kernel)",
         "root",
@@ -51,7 +51,7 @@ def test_a_server_has_all_that_the_kernel_must_give(server: Path) -> None:
         "vxlan",
         "tun",
     }
-    assert {c.name for c in fitness.examine(server) if c.state == "ok"} >= programs
+    assert {c.name for c in fitness.examine(server) if c.state == "ok"} >= expected
 
 
 def test_a_user_is_told_to_use_sudo(server: Path) -> None:
@@ -100,6 +100,28 @@ def test_a_missing_program_names_its_package(server: Path, monkeypatch: pytest.M
     switch, capture = named(server, "ovs-vswitchd"), named(server, "tcpdump")
     assert switch.state == "missing" and "openvswitch-switch" in (switch.fix or "")
     assert capture.state == "limited"
+
+
+@pytest.mark.parametrize("name", ["tc", "ovs-vsctl", "ovs-ofctl", "ovsdb-tool", "setpriv"])
+def test_up_and_doctor_ask_for_the_same_programs(
+    server: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(programs.shutil, "which", lambda asked, **_: None if asked == name else "/bin/true")
+    assert named(server, name).state == "missing"
+    (said,) = [line for line in requirements.missing() if "packages" in line]
+    assert said.startswith(f"missing packages: {programs.PROGRAMS[name].package} (")
+
+
+def test_what_only_capture_needs_does_not_stop_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        programs.shutil, "which", lambda asked, **_: None if asked == "tcpdump" else "/bin/true"
+    )
+    assert not [line for line in requirements.missing() if "packages" in line]
+
+
+def test_a_machine_without_ethtool_is_fit() -> None:
+    """Offloads are switched off by ioctl."""
+    assert "ethtool" not in programs.PROGRAMS
 
 
 def test_every_finding_that_is_not_ok_says_what_it_means_and_what_to_do(tmp_path: Path) -> None:

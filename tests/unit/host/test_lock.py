@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from testbedctl.errors import Busy
+from testbedctl.errors import Busy, RunFailed
 from testbedctl.host.lock import held
 
 HOLD = """
@@ -62,3 +62,24 @@ def test_an_error_inside_releases_it(lock: Path) -> None:
         raise ZeroDivisionError
     with held(lock, "the lab x"):
         pass
+
+
+def test_a_missing_directory_is_made_and_a_forbidden_one_is_told(tmp_path: Path) -> None:
+    with held(tmp_path / "new/lab.lock", "the lab x"):
+        assert (tmp_path / "new").is_dir()
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(RunFailed, match="cannot open the lock"),
+        held(tmp_path / "file/lab.lock", "the lab x"),
+    ):
+        pass
+
+
+def test_a_full_disk_does_not_keep_anybody_from_the_lock(lock: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.pwrite", full)
+    with held(lock, "the lab x"):
+        assert lock.read_bytes() == b""
+    assert not lock.exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import pytest
 
 from testbedctl.errors import InvalidFile, RunFailed
 from testbedctl.records.tables import SCHEMAS, read_table, write_table
+
+ROOT = Path(__file__).resolve().parents[3]
 
 FLOW: dict[str, Any] = {
     "camera": "service1/1",
@@ -93,3 +96,25 @@ def test_a_foreign_table_is_refused_on_reading(tmp_path: Path, table: pa.Table) 
     pq.write_table(table, tmp_path / "hops.parquet")
     with pytest.raises(InvalidFile, match=r"hops\.parquet"):
         read_table(tmp_path / "hops.parquet", "hops")
+
+
+def test_the_format_names_every_column_that_may_be_null_and_no_other() -> None:
+    text = (ROOT / "docs" / "reference" / "run-format.md").read_text(encoding="utf-8")
+    lines = text.partition("| file | may be null |")[2].partition("\n\n")[0].splitlines()
+    named = {
+        cells[1].strip(" `"): set(re.findall(r"`(\w+)`", cells[2]))
+        for line in lines
+        if (cells := line.split("|"))[1:]
+    }
+    for name, schema in SCHEMAS.items():
+        assert named[f"{name}.parquet"] == {field.name for field in schema if field.nullable}, name
+
+
+def test_hops_and_the_thresholds_of_noise_are_written_down_once() -> None:
+    """Two lists of hops, or two thresholds, would differ one day."""
+    defined = [
+        (path.name, found[1])
+        for path in sorted((ROOT / "testbedctl").rglob("*.py"))
+        for found in re.finditer(r"^(HOPS|STEAL_\w+|\w*OTHERS?_\w*CORES)\b.* = ", path.read_text(), re.M)
+    ]
+    assert defined == [("ports.py", "HOPS"), ("trial.py", "STEAL_RATIO"), ("trial.py", "BUSY_OTHER_CORES")]

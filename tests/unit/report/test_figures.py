@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+import shutil
 import subprocess
 import sys
 from hashlib import sha256
@@ -15,6 +17,7 @@ from golden.make_run import Recipe, make_run
 from testbedctl.analysis.timeline import timelines
 from testbedctl.errors import RunFailed
 from testbedctl.records.reader import RunReader
+from testbedctl.records.tables import read_table, write_table
 from testbedctl.report.document import report_of
 from testbedctl.report.figures import Figure, figures_of, image, write_figures
 
@@ -96,3 +99,55 @@ def test_a_directory_that_cannot_be_written_is_named(run: Path, tmp_path: Path) 
     (tmp_path / "file").write_text("")
     with pytest.raises(RunFailed, match="file"):
         write_figures(_figures(run), tmp_path / "file")
+
+
+def test_the_delivered_rate_reaches_from_the_trials_start_to_its_end(run: Path) -> None:
+    axes = _drawn(_figures(run)[4])
+    stairs = {patch.get_label(): patch for patch in axes.patches}
+    for arm in ("none", "reactive"):
+        edges = stairs[f"delivered, {arm}"].get_data().edges
+        assert (edges[0], edges[-1]) == (0, 16)
+    values = stairs["delivered, none"].get_data().values
+    assert values[0] == pytest.approx(2, rel=0.05)
+    assert values[-1] == pytest.approx(270, rel=0.05)
+    assert axes.get_xlim() == (0, 16)
+
+
+def test_a_second_that_was_not_measured_is_a_gap(run: Path, tmp_path: Path) -> None:
+    path = shutil.copytree(run, tmp_path / run.name)
+    for file in path.glob("trials/*-none/flows.parquet"):
+        rows = read_table(file, "flows").to_pylist()
+        write_table(file, "flows", [row for row in rows if row["second"] != 5])
+    (values,) = (
+        patch.get_data().values
+        for patch in _drawn(_figures(path)[4]).patches
+        if patch.get_label() == "delivered, none"
+    )
+    assert math.isnan(values[5])
+    assert not any(math.isnan(value) for value in [*values[:5], *values[6:]])
+
+
+def test_rates_that_repeat_are_drawn_step_by_step(tmp_path: Path) -> None:
+    path = make_run(tmp_path, Recipe(rates_bps=(600e6,) * 4))
+    figures = _figures(path)
+    for figure in figures[:4]:
+        axes = _drawn(figure)
+        assert list(axes.containers[0].lines[0].get_xdata()) == [1, 2, 3, 4]
+        assert axes.get_xlabel() == "step, 600 Mb/s offered"
+        assert axes.get_xscale() == "linear"
+        assert image(figure, "png")
+
+
+@pytest.mark.parametrize("traffic", ["tcp", "pcap"])
+@pytest.mark.parametrize("arms", [("none",), ("reactive",), ("none", "reactive")])
+@pytest.mark.parametrize("rates_bps", [(600e6,), (600e6,) * 3, (2e6, 75e6, 300e6)])
+def test_every_kind_of_run_can_be_drawn(tmp_path: Path, traffic: Any, arms: Any, rates_bps: Any) -> None:
+    recipe = Recipe(traffic=traffic, arms=arms, trials=1, rates_bps=rates_bps)
+    assert all(image(figure, "svg") for figure in _figures(make_run(tmp_path, recipe)))
+
+
+def test_a_run_without_any_cpu_value_can_be_drawn(run: Path, tmp_path: Path) -> None:
+    path = shutil.copytree(run, tmp_path / run.name)
+    rows = read_table(path / "results.parquet", "results").to_pylist()
+    write_table(path / "results.parquet", "results", [row for row in rows if row["vnf"] is None])
+    assert all(image(figure, "svg") for figure in _figures(path))

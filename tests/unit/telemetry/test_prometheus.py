@@ -15,6 +15,7 @@ from ruamel.yaml import YAML
 from testbedctl.errors import RunFailed
 from testbedctl.telemetry import prometheus
 
+WEB = prometheus.Target("10.255.0.9:8080", "/app/metrics", {"service": "service1", "vnf": "w"})
 NOBODY = "http://127.0.0.1:9"  # the discard port
 
 
@@ -23,7 +24,7 @@ def _config(path: Path, **changes: object) -> Path:
         "lab": "lab",
         "agents": {"edge": "127.0.0.1:9101", "core": "127.0.0.1:9102"},
         "node_exporter": "127.0.0.1:9100",
-        "extra": {"service1-web": ("10.255.0.9:8080", "/app/metrics")},
+        "extra": {"service1/web": WEB},
     }
     prometheus.write_config(path, **{**values, **changes})  # type: ignore[arg-type]
     return path
@@ -38,21 +39,25 @@ def test_all_targets_are_scraped_every_second(tmp_path: Path) -> None:
         "agent-core": ["127.0.0.1:9102"],
         "agent-edge": ["127.0.0.1:9101"],
         "node": ["127.0.0.1:9100"],
-        "extra-service1-web": ["10.255.0.9:8080"],
+        "extra-service1/web": ["10.255.0.9:8080"],
     }
-    assert jobs["extra-service1-web"]["metrics_path"] == "/app/metrics"
+    assert jobs["extra-service1/web"]["metrics_path"] == "/app/metrics"
+    labels = jobs["extra-service1/web"]["static_configs"][0]["labels"]
+    assert labels == {"lab": "lab", "service": "service1", "vnf": "w"}
 
 
 def test_text_cannot_leave_its_place(tmp_path: Path) -> None:
     wild = 'a"\n  - job_name: evil'
-    config = YAML(typ="safe").load(_config(tmp_path / "p.yml", lab="lab", extra={wild: ("h:1", f"/{wild}")}))
+    target = prometheus.Target("h:1", f"/{wild}", {"vnf": wild})
+    config = YAML(typ="safe").load(_config(tmp_path / "p.yml", lab="lab", extra={wild: target}))
+    assert config["scrape_configs"][-1]["static_configs"][0]["labels"]["vnf"] == wild
     assert config["scrape_configs"][-1]["job_name"] == f"extra-{wild}"
     assert config["scrape_configs"][-1]["metrics_path"] == f"/{wild}"
 
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
-@pytest.mark.parametrize("extra", [{}, {"service1-web": ("10.255.0.9:8080", "/metrics")}])
-def test_prometheus_accepts_the_configuration(tmp_path: Path, extra: dict[str, tuple[str, str]]) -> None:
+@pytest.mark.parametrize("extra", [{}, {"service1/web": WEB}])
+def test_prometheus_accepts_the_configuration(tmp_path: Path, extra: dict[str, prometheus.Target]) -> None:
     config = _config(tmp_path / "p.yml", extra=extra)
     checked = subprocess.run(
         ["promtool", "check", "config", config], capture_output=True, text=True, check=False

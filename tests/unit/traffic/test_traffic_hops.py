@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from testbedctl.traffic.hops import HOPS, DropSample, HopCounters, LaneCounters, attribute
+from testbedctl.ports import HOPS
+from testbedctl.traffic.hops import DropSample, HopCounters, LaneCounters, attribute
 
 SENT = 1000
 ZERO = HopCounters(0, 0, 0, {"a/vdpi": LaneCounters(0, 0, 0, 0), "b/vdpi": LaneCounters(0, 0, 0, 0)}, 0, 0)

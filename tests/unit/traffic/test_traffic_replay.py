@@ -66,7 +66,7 @@ def test_payloads_are_read_in_their_order(tmp_path: Path, order: str, magic: int
         (b"", "not a classic pcap"),
         (b"\x0a\x0d\x0d\x0a" + bytes(40), "not a classic pcap"),
         (pcap([])[:20], "not a classic pcap"),
-        (pcap([frame(b"x")], link=101), "link type 101, not Ethernet"),
+        (pcap([frame(b"x")], link=101), "link type 101, not Ethernet .* LINUX_SLL2"),
         (pcap([frame(b"x")])[:-1], "record 1 is cut short"),
         (pcap([frame(b"x")]) + b"\x00", "record 2 is cut short"),
         (pcap([]) + struct.pack("<IIII", 0, 0, 2**31, 2**31), "record 1 is cut short"),
@@ -81,6 +81,32 @@ def test_a_bad_capture_is_refused_with_its_reason(tmp_path: Path, content: bytes
         udp_payloads(path)
     assert str(path) in caught.value.message
     assert caught.value.hint
+
+
+ETHERNET, SLL, SLL2 = 1, 113, 276
+
+
+def cooked(whole: bytes, link: int) -> bytes:
+    """The same frame as ``tcpdump -i any`` writes it."""
+    kind, rest = whole[12:14], whole[14:]
+    if link == SLL:
+        return struct.pack("!HHH8s", 0, 1, 6, bytes(8)) + kind + rest
+    return kind + struct.pack("!HIHBB8s", 0, 7, 1, 0, 6, bytes(8)) + rest
+
+
+@pytest.mark.parametrize("link", [SLL, SLL2])
+def test_a_capture_on_all_interfaces_is_read(tmp_path: Path, link: int) -> None:
+    frames = [frame(b"first"), frame(b"no", protocol=6), frame(b"tagged", tag=b"\x81\x00\x00\x05"), b""]
+    content = pcap([cooked(f, link) for f in frames], link=link)
+    assert udp_payloads(stored(tmp_path, content)) == [b"first", b"tagged"]
+
+
+@pytest.mark.parametrize("link", [ETHERNET, SLL2])
+def test_what_is_in_a_tunnel_is_passed_over(tmp_path: Path, link: int) -> None:
+    outer = bytearray(frame(bytes(1460)))
+    outer[36:38] = (4789).to_bytes(2, "big")
+    frames = [f if link == ETHERNET else cooked(f, link) for f in (frame(b"inner"), bytes(outer))]
+    assert udp_payloads(stored(tmp_path, pcap(frames, link=link))) == [b"inner"]
 
 
 def test_a_missing_capture_is_refused(tmp_path: Path) -> None:
@@ -107,7 +133,8 @@ def test_a_replay_sends_the_payloads_as_they_are_at_the_asked_rate(
         sink.bind(("127.0.0.1", 0))
         sink.settimeout(5)
         began = time.monotonic()
-        assert main(Replay(path).client(camera(sink.getsockname()[1]))[3:]) == 0
+        argv = Replay(path).client(camera(sink.getsockname()[1]))
+        assert main(argv[argv.index("testbedctl.traffic.replay") + 1 :]) == 0
         assert time.monotonic() - began == pytest.approx(1, abs=0.5)
         document = json.loads(capsys.readouterr().out)
         arrived = [sink.recvfrom(65535) for _ in range(document["packets"])]

@@ -86,6 +86,19 @@ def test_every_other_service_that_can_carries_one_background_camera(
     assert {c.service for c in quiet.cameras} == {"left"}
 
 
+def test_no_background_camera_is_above_a_tenth_of_the_top_rate(
+    profile: MakeProfile, testbed: Testbed, addresses: Addresses
+) -> None:
+    hold = {"kind": "hold", "rate_mbps": 100, "duration_s": 10}
+    for shape in (EXPONENTIAL, ARRIVALS, hold):
+        plan = schedule(profile(shape, background_mbps=100), testbed, 1, addresses)
+        top = 100e6 if shape is hold else 600e6
+        rates = [c.rate_bps for c in plan.cameras if c.service == "right"]
+        assert sum(rates) == 100_000_000
+        assert len(rates) == round(100e6 / top * 10 + 0.49)
+        assert max(rates) <= top * 0.1
+
+
 def test_addresses_come_from_the_caller(profile: MakeProfile, testbed: Testbed, addresses: Addresses) -> None:
     plan = schedule(profile(EXPONENTIAL), testbed, 1, addresses)
     second = plan.cameras[1]
@@ -159,7 +172,12 @@ def test_a_warm_up_is_the_first_camera_of_every_service(
         (EXPONENTIAL, {"service": "lefty"}, "no service 'lefty'"),
         (EXPONENTIAL | {"factor": 1.005}, {}, "needs 1146 cameras, more than 500"),
         (EXPONENTIAL | {"start_mbps": 0.001, "factor": 100}, {}, "less than one datagram"),
-        ({"kind": "hold", "rate_mbps": 1e-9, "duration_s": 10}, {}, "less than one datagram"),
+        (
+            {"kind": "hold", "rate_mbps": 1e-9, "duration_s": 10},
+            {"background_mbps": 0},
+            "less than one datagram",
+        ),
+        ({"kind": "hold", "rate_mbps": 1, "duration_s": 10}, {"background_mbps": 1e5}, "more than 500"),
         ({"kind": "steps", "rates_mbps": [5, 5.000001], "step_s": 1}, {}, "less than one datagram"),
         (EXPONENTIAL, {"background_mbps": 0.001}, "camera right/1 of 1000 bit/s"),
         (ARRIVALS | {"camera_mbps": 61}, {}, "more than 10%"),
