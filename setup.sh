@@ -144,7 +144,7 @@ install_python() {
     echo "$wanted" >"$STAMP"
 }
 
-pip() { .venv/bin/python -m pip --quiet --disable-pip-version-check install "$@" >&2 || fail 5 "pip failed: see above"; }
+pip() { .venv/bin/python -m pip -qq --disable-pip-version-check install "$@" >&2 || fail 5 "pip failed: see above"; }
 
 remove_venv() { [[ ! -e $STAMP ]] || rm -rf .venv; }
 

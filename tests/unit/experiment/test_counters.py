@@ -107,7 +107,8 @@ def test_engines_are_read_when_they_have_come_to_rest(
 ) -> None:
     monkeypatch.setattr(reader, "inspected", lambda: {"a": min(10, int(clock.s - 100) * 5)})
     assert reader.inspected_when_still() == Inspected({"a": 10}, ())
-    assert 104 <= clock.s < 104.5
+    at_rest_s = 102 + counters.ENGINES_STILL_FOR_S
+    assert at_rest_s <= clock.s < at_rest_s + 0.5
 
 
 def test_engines_that_do_not_come_to_rest_are_named(
@@ -116,4 +117,4 @@ def test_engines_that_do_not_come_to_rest_are_named(
     monkeypatch.setattr(reader, "inspected", lambda: {"a": int(clock.s - 100), "b": 3})
     seen = reader.inspected_when_still()
     assert seen.unsettled == ("a",)
-    assert clock.s < 107
+    assert clock.s < 100 + counters.ENGINES_SETTLE_WITHIN_S + 0.5
