@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -77,11 +78,11 @@ class Instance:
             raise RunFailed("Open vSwitch's database schema is not installed", hint="run 'testbedctl doctor'")
         run(["ovsdb-tool", "create", f"{self.directory}/conf.db", str(schema)])
 
-    def wait_for(self, socket: Path, deadline: float) -> None:
-        """Return once a socket exists; raises ``RunFailed`` at the monotonic time ``deadline``."""
-        while not socket.exists():
+    def wait_for(self, path: Path, deadline: float) -> None:
+        """Return once a daemon accepts at a socket; raises ``RunFailed`` at the monotonic time ``deadline``."""
+        while not _accepts(path):
             if time.monotonic() > deadline:
-                raise RunFailed(f"Open vSwitch did not open {socket} in time")
+                raise RunFailed(f"Open vSwitch did not open {path} in time")
             time.sleep(0.005)  # bounded by the deadline
 
     def transact(self, commands: Sequence[Sequence[str]], *, timeout_s: int = 20) -> None:
@@ -102,3 +103,9 @@ class Instance:
             ["ovs-ofctl", "-O", "OpenFlow14", "--bundle", "add-flows", self.management(bridge), "-"],
             stdin="\n".join(flows) + "\n",
         )
+
+
+def _accepts(path: Path) -> bool:
+    """Whether somebody listens: the file alone is there a moment before."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+        return client.connect_ex(str(path)) == 0

@@ -136,7 +136,7 @@ class _Side:
         return result
 
     def column(self, key: str) -> list[int]:
-        return [int(interval[key]) for interval in self.intervals]
+        return [_signed(int(interval[key])) for interval in self.intervals]
 
     def spread(self, key: str) -> list[int]:
         return per_second(self.ends_s, self.column(key), self.seconds)
@@ -150,3 +150,9 @@ class _Side:
 
     def wrong(self, what: str, hint: str) -> RunFailed:
         return RunFailed(f"camera {self.camera.camera}: iperf3 {self.side}: {what}", hint=hint)
+
+
+def _signed(count: int) -> int:
+    """A count that iperf3 printed below zero, as 2⁶⁴ − n: datagrams that it took for lost in the interval before
+    and that came late, as some do when a camera is moved to another vDPI."""
+    return count - 2**64 if count >= 2**63 else count

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -54,6 +55,21 @@ def test_a_shaped_stream_is_read_second_by_second(recorded: Recorded) -> None:
     assert [size // 1400 for size in columns.sent_bytes] == list(columns.sent_packets or [])
     assert all(90 <= lost <= 110 for lost in list(columns.lost_packets or [])[1:])
     assert all(0.001 < jitter < 0.002 for jitter in columns.jitter_s or [])
+
+
+def test_late_datagrams_are_taken_back_from_the_loss(recorded: Recorded) -> None:
+    """iperf3 prints an interval's loss below zero as 2⁶⁴ − n."""
+
+    def late(document: Any) -> None:
+        second, third = (interval["streams"][0] for interval in document["intervals"][1:3])
+        second["lost_packets"] += third["lost_packets"] + 5
+        third["lost_packets"] = 2**64 - 5
+
+    server = edited(recorded("shaped.server"), late)
+    columns = UDP.columns(camera(4), recorded("shaped.client"), server)
+    untouched = UDP.columns(camera(4), recorded("shaped.client"), recorded("shaped.server"))
+    assert sum(columns.lost_packets or []) == sum(untouched.lost_packets or [])
+    assert min(columns.lost_packets or []) < 0
 
 
 def test_sent_is_delivered_and_lost_to_the_last_packet(recorded: Recorded) -> None:
