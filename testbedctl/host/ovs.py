@@ -79,7 +79,7 @@ class Instance:
         run(["ovsdb-tool", "create", f"{self.directory}/conf.db", str(schema)])
 
     def wait_for(self, path: Path, deadline: float) -> None:
-        """Return once a daemon accepts at a socket; raises ``RunFailed`` at the monotonic time ``deadline``."""
+        """Return once a daemon accepts at a socket; ``RunFailed`` at the monotonic ``deadline``."""
         while not _accepts(path):
             if time.monotonic() > deadline:
                 raise RunFailed(f"Open vSwitch did not open {path} in time")

@@ -153,6 +153,6 @@ class _Side:
 
 
 def _signed(count: int) -> int:
-    """A count that iperf3 printed below zero, as 2⁶⁴ − n: datagrams that it took for lost in the interval before
-    and that came late, as some do when a camera is moved to another vDPI."""
+    """A count below zero, which iperf3 prints as 2⁶⁴ − n: datagrams that it had taken for lost and that came
+    late, as some do when a camera is moved to another vDPI."""
     return count - 2**64 if count >= 2**63 else count
