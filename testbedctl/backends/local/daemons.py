@@ -11,7 +11,7 @@ from testbedctl.backends.local.plan import (
     MANAGEMENT,
     MANAGEMENT_PREFIX,
     Plan,
-    camera_memory_bytes,
+    memory_limit_bytes,
     tunnel_port,
 )
 from testbedctl.backends.local.switches import OPENFLOW_PORT, instance
@@ -126,7 +126,7 @@ def _sources(lab: Lab, plan: Plan, key: str) -> VnfSources:
         interfaces=_interfaces(plan, key),
         limits=Limits(
             cpu_cores=vnf.flavour.vcpus,
-            memory_bytes=camera_memory_bytes(vnf.flavour),
+            memory_bytes=memory_limit_bytes(vnf.flavour),
             storage_write_bytes_per_second=bps(vnf.flavour.storage_write_mbps) / 8,
             network_bytes_per_second=bps(vnf.flavour.network_mbps) / 8,
         ),

@@ -220,6 +220,6 @@ def tunnel_port(number: int) -> str:
     return f"vxlan{number}"
 
 
-def camera_memory_bytes(flavour: Flavour) -> int:
+def memory_limit_bytes(flavour: Flavour) -> int:
     """Memory limit of a VNF in bytes."""
     return flavour.ram_mib * MIB

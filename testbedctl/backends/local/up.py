@@ -13,7 +13,7 @@ from threading import Event
 from testbedctl.backends.local import down, health, network, switches
 from testbedctl.backends.local.daemons import agent_config, agent_config_path, agent_endpoints, programs
 from testbedctl.backends.local.lab import Lab
-from testbedctl.backends.local.plan import Plan, camera_memory_bytes
+from testbedctl.backends.local.plan import Plan, memory_limit_bytes
 from testbedctl.backends.local.planner import plan
 from testbedctl.errors import Foreign, HostUnfit, Interrupted, RunFailed, UsageError
 from testbedctl.host import cgroup, netns, paths, process, requirements, settings
@@ -162,7 +162,7 @@ def _create_groups(lab: Lab, resolved: Plan) -> None:
             lab.hierarchy,
             node.group,
             cpu_cores=vnf.flavour.vcpus if vnf else None,
-            memory_bytes=camera_memory_bytes(vnf.flavour) if vnf else None,
+            memory_bytes=memory_limit_bytes(vnf.flavour) if vnf else None,
         )
 
 

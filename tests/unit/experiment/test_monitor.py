@@ -116,17 +116,25 @@ def test_silence_ends_the_trial(prometheus: list[Sample]) -> None:
         eyes.look((), home)
 
 
+def after_three_seconds(
+    held: list[Sample], monkeypatch: pytest.MonkeyPatch, **partly: tuple[str, ...]
+) -> Monitor:
+    """A monitor after one whole scrape and three with a hole, of which it has accepted the first two."""
+    start_s = time.time()
+    eyes = watch()
+    scrape(held, start_s, cpu_s=1)
+    for second in range(1, 4):
+        monkeypatch.setattr(monitor.time, "time", lambda at_s=start_s + second + 0.1: at_s)
+        scrape(held, start_s + second, cpu_s=1 + second / 10, **partly)
+        if second < 3:
+            assert eyes.look((), home) is not None
+    return eyes
+
+
 def test_an_agent_that_falls_silent_ends_the_trial_though_all_vdpis_are_seen(
     prometheus: list[Sample], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    start_s = time.time()
-    eyes = watch()
-    scrape(prometheus, start_s, cpu_s=1)
-    for second in range(1, 4):
-        monkeypatch.setattr(monitor.time, "time", lambda at_s=start_s + second + 0.1: at_s)
-        scrape(prometheus, start_s + second, cpu_s=1 + second / 10, agents=("edge",))
-        if second < 3:
-            assert eyes.look((), home) is not None
+    eyes = after_three_seconds(prometheus, monkeypatch, agents=("edge",))
     with pytest.raises(RunFailed, match=r"no samples from the .* agent of core for 3\.1 s: service1/vsre"):
         eyes.look((), home)
 
@@ -134,14 +142,7 @@ def test_an_agent_that_falls_silent_ends_the_trial_though_all_vdpis_are_seen(
 def test_a_vnf_that_cannot_be_read_for_some_seconds_ends_the_trial(
     prometheus: list[Sample], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    start_s = time.time()
-    eyes = watch()
-    scrape(prometheus, start_s, cpu_s=1)
-    for second in range(1, 4):
-        monkeypatch.setattr(monitor.time, "time", lambda at_s=start_s + second + 0.1: at_s)
-        scrape(prometheus, start_s + second, cpu_s=1 + second / 10, down=("service1/vwapp",))
-        if second < 3:
-            assert eyes.look((), home) is not None
+    eyes = after_three_seconds(prometheus, monkeypatch, down=("service1/vwapp",))
     with pytest.raises(RunFailed, match=r"^service1/vwapp cannot be wholly measured since 3\.\d s"):
         eyes.look((), home)
 
