@@ -36,7 +36,9 @@ def on_terminal(
 ) -> tuple[int, str]:
     """A program on a terminal of its own: its exit code, and what it wrote.
 
-    ``press`` sees what was written so far and returns the keys to press, once, or nothing yet.
+    ``press`` sees what was written so far and returns the keys to press, or nothing yet. They are pressed again
+    each second that nothing more is written, as a person would: Ctrl-C between a prompt and Python's reading of
+    the answer is noticed only with the next key. A program that has not ended after a minute is killed.
     """
     pid, terminal = pty.fork()
     if pid == 0:
@@ -44,21 +46,21 @@ def on_terminal(
             os.execvpe(argv[0], argv, environment(TERM="xterm-256color", COLUMNS=str(columns), **more))
         finally:
             os._exit(127)
-    written, deadline = "", time.monotonic() + 60
+    written, pressed, deadline = "", False, time.monotonic() + 60
     try:
-        while (left := deadline - time.monotonic()) > 0:
-            if not select.select([terminal], [], [], left)[0]:
-                break
-            try:
-                data = os.read(terminal, 65536)
-            except OSError:  # the other end is closed: the program has ended
-                break
-            if not data:
-                break
-            written += data.decode(errors="replace")
-            if press and (keys := press(written)):
+        while time.monotonic() < deadline:
+            silent = not select.select([terminal], [], [], 1)[0]
+            if not silent:
+                try:
+                    data = os.read(terminal, 65536)
+                except OSError:  # the other end is closed: the program has ended
+                    break
+                if not data:
+                    break
+                written += data.decode(errors="replace")
+            if press and (silent or not pressed) and (keys := press(written)):
                 os.write(terminal, keys)
-                press = None
+                pressed = True
         else:
             os.kill(pid, signal.SIGKILL)
         return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), written
