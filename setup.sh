@@ -193,8 +193,10 @@ attribute() { grep -o " $1=\"[0-9]*\"" "$2" | head -n 1 | tr -dc 0-9; }
 uninstall() {
     check_host uninstall
     one_at_a_time
-    local up=("$LABS"/*/journal.jsonl)
-    [[ ! -e ${up[0]} ]] || fail 4 "a lab is still there (${up[0]%/journal.jsonl}): run '.venv/bin/testbedctl down --all' first"
+    local up
+    for up in "$LABS"/*/journal.jsonl "$ROOT"/run/testbedctl/*/lab; do # the latter names the state of labs kept elsewhere
+        [[ ! -e $up ]] || fail 4 "a lab is still there ($([[ $up == */lab ]] && cat "$up" || dirname "$up")): run '.venv/bin/testbedctl down --all' first"
+    done
     finish_packages
     remove_venv
     remove_packages

@@ -26,6 +26,11 @@ def percent(ratio: float) -> float:
     return ratio * 100.0
 
 
+def count(number: int, noun: str) -> str:
+    """``1 trial``, ``3 trials``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def human_duration(seconds: float) -> str:
     """Seconds as a person writes them: ``75 min``, ``1 min 5 s``, ``3.2 s``."""
     if seconds < 10:

@@ -191,7 +191,7 @@ def logs(
 def capture(
     node: Node,
     output: Annotated[
-        Path, typer.Option("--output", "-o", envvar="TESTBEDCTL_OUTPUT", help="The pcap file to write.")
+        Path, typer.Option("--output", "-o", envvar="TESTBEDCTL_PCAP", help="The pcap file to write.")
     ],
     lab: Lab = None,
     interface: Annotated[

@@ -52,7 +52,7 @@ OutputOption = Annotated[
     Path | None,
     typer.Option(
         "--output",
-        envvar="TESTBEDCTL_OUTPUT",
+        envvar="TESTBEDCTL_REPORT",
         metavar="FILE",
         help="Write the report here instead of stdout.",
         show_default=False,

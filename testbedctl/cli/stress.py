@@ -148,7 +148,7 @@ def _tell_cost(profile: Profile, arms: list[str], trials: int, seed: int, lab: s
     from testbedctl.host import paths
     from testbedctl.spec.loader import load_testbed
     from testbedctl.traffic.cost import plan_cost
-    from testbedctl.units import human_bytes, human_duration, mbps
+    from testbedctl.units import count, human_bytes, human_duration, mbps
 
     resolved = find(lab).plan if lab or paths.labs() else plan(load_testbed("slice-sharing"))
     laid_out = lay_out(resolved, profile, seed)
@@ -164,7 +164,7 @@ def _tell_cost(profile: Profile, arms: list[str], trials: int, seed: int, lab: s
         return
     out().print(
         f"profile {profile.name}: {len(rates)} steps from {rates[0]:g} to {max(rates):g} Mb/s, "
-        f"{len(laid_out.cameras)} cameras; {len(arms)} arms of {trials} trials: "
+        f"{len(laid_out.cameras)} cameras; {count(len(arms), 'arm')} of {count(trials, 'trial')}: "
         f"{human_duration(cost.seconds)} of traffic (plus some seconds a trial), "
         f"about {human_bytes(cost.disk_bytes)} of disk"
     )

@@ -50,7 +50,7 @@ def support_bundle(
         Path | None,
         typer.Option(
             "--output",
-            envvar="TESTBEDCTL_OUTPUT",
+            envvar="TESTBEDCTL_BUNDLE",
             metavar="FILE",
             help="Where to write it; testbedctl-support-<UTC>.tar.gz if left out.",
             show_default=False,

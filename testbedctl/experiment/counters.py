@@ -15,6 +15,9 @@ from testbedctl.backends.local.switches import instance
 from testbedctl.errors import RunFailed
 from testbedctl.host import netns
 from testbedctl.telemetry import inspection
+from testbedctl.telemetry.cgroups import throttled_seconds
+from testbedctl.telemetry.config import Cgroups
+from testbedctl.telemetry.processes import interface_counters
 from testbedctl.telemetry.switch import ControlQuery, parse_received, parse_rules
 from testbedctl.traffic.hops import HopCounters, LaneCounters
 
@@ -116,18 +119,14 @@ class CounterReader:
                 hint=f"testbedctl logs 'dpi {vdpi}'",
             ) from error
 
-    def throttled_ns(self, vdpi: str) -> int:
-        """For how long a vDPI's quota has held it back; nanoseconds since the lab came up."""
+    def throttled_s(self, vdpi: str) -> float:
+        """For how long a vDPI's quota has held it back; seconds since the lab came up."""
         group = self._plan.nodes[vdpi].group
         assert group is not None  # every VNF has one
-        hierarchy = self._lab.hierarchy
-        file = hierarchy.controller("cpu", group) / "cpu.stat"
         try:
-            stat = dict(line.split() for line in file.read_text().splitlines())
-            in_ns = hierarchy.version == 1
-            return int(stat["throttled_time"]) if in_ns else int(stat["throttled_usec"]) * 1000
-        except (OSError, ValueError, KeyError) as error:
-            raise RunFailed(f"the CPU quota of {vdpi} cannot be read from {file}: {error}") from error
+            return throttled_seconds(Cgroups.of(self._lab.hierarchy, group))
+        except (OSError, ValueError) as error:
+            raise RunFailed(f"the CPU quota of {vdpi} cannot be read: {error}") from error
 
     def _nodes(self) -> list[str]:
         return [*(n for s in self._plan.services.values() for n in (s.cameras, s.van, s.vsre)), *self._vdpis]
@@ -189,9 +188,9 @@ class CounterReader:
     def _interfaces(self, node: str) -> dict[str, tuple[int, int]]:
         """Packets received and transmitted by each interface of a node."""
         with netns.inside(self._plan.nodes[node].netns):
-            rows = Path("/proc/thread-self/net/dev").read_text().splitlines()[2:]
-        split = ((name.strip(), values.split()) for name, _, values in (row.partition(":") for row in rows))
-        return {name: (int(values[1]), int(values[9])) for name, values in split}
+            table = Path("/proc/thread-self/net/dev").read_text()
+        counters = interface_counters(table)
+        return {name: (c.receive_packets, c.transmit_packets) for name, c in counters.items()}
 
     def _socket_drops(self, node: str) -> int:
         with netns.inside(self._plan.nodes[node].netns):

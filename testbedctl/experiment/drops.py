@@ -17,8 +17,8 @@ class Reader(Protocol):
     def read(self) -> Snapshot:
         """One snapshot of all services' ways."""
 
-    def throttled_ns(self, vdpi: str) -> int:
-        """For how long a vDPI's quota has held it back, in nanoseconds."""
+    def throttled_s(self, vdpi: str) -> float:
+        """For how long a vDPI's quota has held it back, in seconds."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class _Reading:
 
     at_s: float
     missed: Mapping[tuple[str, str], int]
-    throttled_ns: Mapping[str, int]
+    throttled_s: Mapping[str, float]
 
 
 class DropWatch:
@@ -53,7 +53,7 @@ class DropWatch:
             for service, way in snapshot.items()
             for vdpi, lane in way.lanes.items()
         }
-        throttled = {vdpi: self._reader.throttled_ns(vdpi) for vdpi in {vdpi for _, vdpi in missed}}
+        throttled = {vdpi: self._reader.throttled_s(vdpi) for vdpi in {vdpi for _, vdpi in missed}}
         self._readings.append(_Reading(at_s, missed, throttled))
 
     def samples(self, service: str, after_s: float, until_s: float) -> list[DropSample]:
@@ -70,5 +70,5 @@ class DropWatch:
             pairwise(self._readings), pairwise(lost), strict=True
         ):
             if after_s < now.at_s <= until_s and lost_now > lost_before:
-                throttled = now.throttled_ns[vdpi] > before.throttled_ns[vdpi]
+                throttled = now.throttled_s[vdpi] > before.throttled_s[vdpi]
                 yield DropSample(lost_now - lost_before, throttled)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from testbedctl.records.trial import BUSY_OTHER_CORES, IDLE_RATIO, STEAL_RATIO
-from testbedctl.units import NS
+from testbedctl.telemetry.cgroups import cpu_seconds
+from testbedctl.telemetry.config import Cgroups
 
 
 @dataclass(frozen=True)
@@ -21,10 +22,10 @@ class _Reading:
 
 
 class NoiseWatch:
-    """Reads the host's CPU time once a second; ``group`` is the lab's CPU control group."""
+    """Reads the host's CPU time once a second; ``lab`` is the control group of the whole lab."""
 
-    def __init__(self, version: int, group: Path, *, proc: Path = Path("/proc")):
-        self._version, self._group, self._proc = version, group, proc
+    def __init__(self, lab: Cgroups, *, proc: Path = Path("/proc")):
+        self._lab, self._proc = lab, proc
         self._last = self._read()
         self._idle_min: float | None = None
         self._steal_max: float | None = None
@@ -71,11 +72,5 @@ class NoiseWatch:
         # user nice system idle iowait irq softirq steal; guest time is inside user
         fields = [int(f) for f in (self._proc / "stat").read_text().split("\n", 1)[0].split()[1:9]]
         times = os.times()
-        own_s = self._lab_cpu_s() + times.user + times.system
+        own_s = cpu_seconds(self._lab) + times.user + times.system
         return _Reading(time.monotonic(), sum(fields), fields[3] + fields[4], fields[7], own_s)
-
-    def _lab_cpu_s(self) -> float:
-        if self._version == 1:
-            return int((self._group / "cpuacct.usage").read_text()) / NS
-        usage = dict(line.split() for line in (self._group / "cpu.stat").read_text().splitlines())
-        return int(usage["usage_usec"]) / 1e6

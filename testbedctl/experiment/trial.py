@@ -25,6 +25,7 @@ from testbedctl.ports import Flow, Observation, Policy, Release
 from testbedctl.records.manifest import Planned
 from testbedctl.records.run import TrialWriter
 from testbedctl.spec.profile import Profile
+from testbedctl.telemetry.config import Cgroups
 from testbedctl.traffic.flows import FlowRow
 from testbedctl.traffic.generator import Generator, Tool
 from testbedctl.traffic.generator import Observer as TrafficObserver
@@ -73,8 +74,7 @@ class Trial:
         self._reader = CounterReader(lab)
         self._drops = DropWatch(self._reader)
         self._marks: list[Mark] = []
-        group = lab.hierarchy.controller("cpuacct", lab.plan.group)
-        self._noise = NoiseWatch(lab.hierarchy.version, group)
+        self._noise = NoiseWatch(Cgroups.of(lab.hierarchy, lab.plan.group))
 
     def run(self) -> Outcome:
         """Warm up, measure, drain, check, write. The lab's rules are as before, whatever happens."""

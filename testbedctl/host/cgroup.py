@@ -17,6 +17,9 @@ PERIOD_US = 20_000
 """Period of the CPU quota. Short, so that a throttled switch pauses for less than its ring holds."""
 
 CONTROLLERS_V1 = ("cpu", "cpuacct", "memory")
+CONTROLLERS_V2 = frozenset({"cpu", "memory", "io"})
+"""Enabled for our groups; ``io``, where there is one, counts what a VNF writes."""
+
 MINIMUM_QUOTA_US = 1_000
 
 
@@ -114,9 +117,11 @@ def _limit_cpu(hierarchy: Hierarchy, group: str, cpu_cores: float) -> None:
 
 
 def _delegate_v2(root: Path, group: str) -> None:
+    offered = set((root / "cgroup.controllers").read_text().split())
+    wanted = " ".join(f"+{name}" for name in sorted(CONTROLLERS_V2 & offered))
     at = root
     for part in Path(group).parts:
-        _write(at / "cgroup.subtree_control", "+cpu +memory")
+        _write(at / "cgroup.subtree_control", wanted)
         at = at / part
         at.mkdir(exist_ok=True)
 

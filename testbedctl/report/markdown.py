@@ -16,7 +16,8 @@ from testbedctl.report.sheets import (
     loss_sheet,
     move_sheet,
 )
-from testbedctl.report.wording import NOT_MEASURED, host_lines, quantities, shown_pair, trials
+from testbedctl.report.wording import NOT_MEASURED, host_lines, quantities, shown_pair
+from testbedctl.units import count
 
 if TYPE_CHECKING:
     from testbedctl.analysis.comparison import Comparison
@@ -44,7 +45,7 @@ def _head(report: Report) -> Iterator[str]:
         yield from (f"**{_escaped(sentence)}**", "")
     yield (
         f"Run `{report.run}`, {report.status}; service `{report.service}` stressed, "
-        f"{trials(report.trials)} per arm, seed {report.seed}."
+        f"{count(report.trials, 'trial')} per arm, seed {report.seed}."
     )
     if report.warnings:
         yield ""

@@ -13,9 +13,8 @@ from testbedctl.report.wording import (
     share,
     shown_pair,
     spread,
-    trials,
 )
-from testbedctl.units import mbps
+from testbedctl.units import count, mbps
 
 if TYPE_CHECKING:
     from testbedctl.analysis.comparison import Change, Comparison, StepComparison
@@ -54,7 +53,7 @@ def arm_sheet(report: Report, arm: ArmReport) -> Sheet:
         for _, key in pair:
             cells += [share(step.vnf_cpu_ratio[key]), share(step.slice_cpu_ratio[key])]
         rows.append(cells)
-    return Sheet(f"Arm {arm.name}, median of {trials(arm.trials)}", columns, rows)
+    return Sheet(f"Arm {arm.name}, median of {count(arm.trials, 'trial')}", columns, rows)
 
 
 def change_sheet(comparison: Comparison, changes: list[tuple[StepComparison, Change]]) -> Sheet:

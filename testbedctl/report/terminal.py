@@ -21,7 +21,8 @@ from testbedctl.report.sheets import (
     loss_sheet,
     move_sheet,
 )
-from testbedctl.report.wording import NOT_MEASURED, host_lines, shown_pair, trials
+from testbedctl.report.wording import NOT_MEASURED, host_lines, shown_pair
+from testbedctl.units import count
 
 if TYPE_CHECKING:
     from testbedctl.analysis.comparison import Change, Comparison
@@ -65,7 +66,7 @@ def _head(report: Report, console: Console) -> None:
     for sentence in headline(report):
         console.print(Text(sentence, style="bold"))
     console.print()
-    asked = f"{trials(report.trials)} per arm, seed {report.seed}"
+    asked = f"{count(report.trials, 'trial')} per arm, seed {report.seed}"
     console.print(Text(f"run {report.run}, {report.status}; {asked}"))
     console.print(Text(f"profile {report.profile} against {report.service} of testbed {report.testbed}"))
     for warning in report.warnings:

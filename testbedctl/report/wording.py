@@ -52,11 +52,6 @@ def packets(value: Measured | None) -> str:
     return NOT_MEASURED if value is None else f"{value.median:.0f}"
 
 
-def trials(count: int) -> str:
-    """``1 trial``, ``3 trials``."""
-    return f"{count} trial" if count == 1 else f"{count} trials"
-
-
 def quantity_name(change: Change) -> str:
     """A quantity as the title of a before/after table."""
     return QUANTITY_NAMES[change.quantity].format(vnf=change.vnf)

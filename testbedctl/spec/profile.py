@@ -6,7 +6,6 @@ The descriptions end up in the published JSON Schema, so an editor shows them wh
 from __future__ import annotations
 
 import math
-from itertools import pairwise
 from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
@@ -67,20 +66,13 @@ class Linear(Strict):
 
 
 class Steps(Strict):
-    """Rates written out; they may not fall, since running cameras are never ended by a step."""
+    """Rates written out. A rise adds cameras, a fall ends those that came last."""
 
     kind: Literal["steps"]
     rates_mbps: Annotated[
         list[RateMbps], Field(min_length=1, max_length=1000, description="the rate of each step, in Mb/s")
     ]
     step_s: StepSeconds
-
-    @field_validator("rates_mbps")
-    @classmethod
-    def _rates_rise(cls, rates_mbps: list[float]) -> list[float]:
-        if any(b < a for a, b in pairwise(rates_mbps)):
-            raise broken_rule("must not fall from one step to the next: a step adds cameras")
-        return rates_mbps
 
 
 class HoldRate(Strict):

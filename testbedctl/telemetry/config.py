@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from testbedctl.errors import InvalidFile
+from testbedctl.host.cgroup import CONTROLLERS_V1, Hierarchy
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,12 @@ class Cgroups:
     cpu: str
     cpuacct: str
     memory: str
+
+    @classmethod
+    def of(cls, hierarchy: Hierarchy, group: str) -> Cgroups:
+        """The directories of a group such as ``testbedctl/<lab>/<node>`` on this host."""
+        cpu, cpuacct, memory = (str(hierarchy.controller(name, group)) for name in CONTROLLERS_V1)
+        return cls(hierarchy.version, cpu, cpuacct, memory)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,15 @@ from testbedctl.host import netns
 PROC = Path("/proc")
 
 
+class InterfaceCounters(NamedTuple):
+    """What an interface has received and sent so far."""
+
+    receive_bytes: int
+    receive_packets: int
+    transmit_bytes: int
+    transmit_packets: int
+
+
 class Traffic(NamedTuple):
     """Bytes that interfaces have received and sent so far, seen from inside the VNF."""
 
@@ -67,13 +76,22 @@ class NamespaceTraffic:
         return _sum(self._file.read(), interfaces)
 
 
-def _sum(table: str, interfaces: Sequence[str]) -> Traffic:
-    """From the text of ``/proc/net/dev``: column 1 is bytes received, column 9 bytes sent."""
-    rows = {}
+def interface_counters(table: str) -> dict[str, InterfaceCounters]:
+    """From the text of ``/proc/net/dev``, by interface: eight columns received, eight sent."""
+    found = {}
     for line in table.splitlines()[2:]:
-        name, _, counters = line.partition(":")
-        rows[name.strip()] = counters.split()
-    missing = [name for name in interfaces if name not in rows]
+        name, _, columns = line.partition(":")
+        values = [int(value) for value in columns.split()]
+        found[name.strip()] = InterfaceCounters(values[0], values[1], values[8], values[9])
+    return found
+
+
+def _sum(table: str, interfaces: Sequence[str]) -> Traffic:
+    counters = interface_counters(table)
+    missing = [name for name in interfaces if name not in counters]
     if missing:
         raise ValueError(f"no interface {missing[0]!r}")
-    return Traffic(sum(int(rows[i][0]) for i in interfaces), sum(int(rows[i][8]) for i in interfaces))
+    return Traffic(
+        sum(counters[i].receive_bytes for i in interfaces),
+        sum(counters[i].transmit_bytes for i in interfaces),
+    )

@@ -1,8 +1,9 @@
 """The schedule of a trial: which camera sends when, and what that adds up to step by step.
 
-Pure: the same profile, testbed and seed always give the same schedule. A step *adds* cameras; a running
-camera is never restarted, and none carries more than a tenth of the profile's top rate, so that a load
-balancer can move traffic in whole cameras. (§8.2 of the predictive-slicing paper; there one stream grew.)
+Pure: the same profile, testbed and seed always give the same schedule. A rising step *adds* cameras, a
+falling one ends those that came last; a running camera is never restarted, and none carries more than a
+tenth of the profile's top rate, so that a load balancer can move traffic in whole cameras. (§8.2 of the
+predictive-slicing paper; there one stream grew.)
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from testbedctl.errors import UsageError
-from testbedctl.units import bps, mbps
+from testbedctl.units import bps
 
 if TYPE_CHECKING:
     from testbedctl.spec.profile import Arrivals, HoldRate, Profile
@@ -157,7 +158,7 @@ def _layout(profile: Profile, seed: int) -> tuple[list[_Span], list[int]]:
         else:
             rates = list(shape.rates_mbps)
         bounds = [n * shape.step_s for n in range(len(rates) + 1)]
-    return _rising(rates, bounds), bounds
+    return _following(rates, bounds), bounds
 
 
 def _background(profile: Profile, duration_s: int) -> list[_Span]:
@@ -191,18 +192,20 @@ def _linear(start: float, increment: float, top: float) -> list[float]:
     return [start + increment * n for n in range(rises)] + [top]
 
 
-def _rising(rates_mbps: Sequence[float], bounds: Sequence[int]) -> list[_Span]:
-    """Cameras that are added step by step and run to the end."""
-    largest = max(rates_mbps) * MAX_CAMERA_SHARE
-    spans: list[_Span] = []
-    before = 0.0
-    for rate, start_s in zip(rates_mbps, bounds, strict=False):
-        if rate > before:
-            added = round(bps(rate)) - round(bps(before))
-            before = rate
-            count = max(1, math.ceil(round(mbps(added) / largest, 9)))
-            spans += [_Span(part, start_s, bounds[-1]) for part in _split(added, count)]
-    return spans
+def _following(rates_mbps: Sequence[float], bounds: Sequence[int]) -> list[_Span]:
+    """Cameras that come when the rate rises and end, the last to come first, when it falls."""
+    largest_bps = bps(max(rates_mbps)) * MAX_CAMERA_SHARE
+    running: list[_Span] = []
+    ended: list[_Span] = []
+    for rate, now_s in zip(rates_mbps, bounds, strict=False):
+        wanted_bps = round(bps(rate))
+        while sum(span.rate_bps for span in running) > wanted_bps:
+            ended.append(running.pop()._replace(stop_s=now_s))
+        added_bps = wanted_bps - sum(span.rate_bps for span in running)
+        if added_bps or not running:
+            count = max(1, math.ceil(round(added_bps / largest_bps, 9)))
+            running += [_Span(part, now_s, bounds[-1]) for part in _split(added_bps, count)]
+    return sorted(ended + running, key=lambda span: (span.start_s, -span.stop_s))
 
 
 def _split(total: int, count: int) -> list[int]:

@@ -133,14 +133,13 @@ def switched(hierarchy: cgroup.Hierarchy, group: str, tmp_path: Path) -> Iterato
 
 
 def _config(hierarchy: cgroup.Hierarchy, group: str, control: Path, namespace: str) -> AgentConfig:
-    directories = [str(hierarchy.controller(name, group)) for name in cgroup.CONTROLLERS_V1]
     vnf = VnfSources(
         key="service1/van",
         service="service1",
         vnf="van",
         vnf_type="van",
         vnf_class="T1",
-        cgroups=Cgroups(hierarchy.version, *directories),
+        cgroups=Cgroups.of(hierarchy, group),
         interfaces=("in",),
         limits=Limits(0.5, 512 * 2**20, 5e7, 1.25e8),
         ovs=SwitchControl(str(control), "br0"),

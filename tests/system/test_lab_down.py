@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from testbedctl.host import paths
 from tests.system.conftest import CHECKOUT, cli
 from tests.system.snapshot import differences, snapshot
 
@@ -68,6 +70,23 @@ def test_after_a_reboot_only_files_are_removed(state: Path, tmp_path: Path) -> N
 
     shutil.copytree(kept, state / "rebooted")  # the truth, so that it can be taken down
     assert cli("down", "--lab", "rebooted").returncode == 0
+
+
+def test_an_obstacle_is_named_and_the_rest_goes() -> None:
+    before = snapshot()
+    assert cli("up", "line", "--lab", "stuck").returncode == 0
+    obstacle = paths.runtime_dir("stuck") / "mounted"
+    obstacle.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "none", obstacle], check=True)
+    try:
+        down = cli("down", "--lab", "stuck")
+        assert down.returncode == 6 and str(obstacle) in down.stderr, down.stderr
+        assert "run 'down' again" in down.stderr
+        assert not [n for n in snapshot()["namespaces"] if "stuck" in n]
+    finally:
+        subprocess.run(["umount", obstacle], check=True)
+    assert cli("down", "--lab", "stuck").returncode == 0
+    assert differences(before, snapshot()) == []
 
 
 def test_a_program_that_hides_from_the_journal_is_found() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import struct
 import time
 import urllib.request
@@ -55,6 +56,19 @@ def test_every_program_lives_and_every_node_has_its_address(up: dict[str, object
     sink = next(n for n in told["nodes"] if n["node"] == "service1/vsre")
     assert sink["interfaces"]["vxlan1"] == ["10.1.0.1/16"]
     assert up["lab"] == LAB and float(str(up["up_s"])) > 0
+
+
+def test_status_when_the_controller_hangs() -> None:
+    programs = json.loads(cli("status", "--json").stdout)["programs"]
+    controller = next(p for p in programs if "controller" in p["name"])
+    os.kill(controller["pid"], signal.SIGSTOP)
+    try:
+        told = json.loads(cli("status", "--json").stdout)
+        assert told["state"] == "degraded" and "controller" in told["problem"]
+        assert "service1/vdpi" in (table := cli("status").stdout) and "controller" in table.splitlines()[-1]
+    finally:
+        os.kill(controller["pid"], signal.SIGCONT)
+    until(lambda: json.loads(cli("status", "--json").stdout)["problem"] is None, "it does not recover")
 
 
 def test_status_for_people_and_a_program_that_has_ended() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from tests.system.conftest import cli
+from tests.system.conftest import CHECKOUT, cli
 from tests.system.measuring import (
     Background,
     calm_profile,
@@ -29,8 +29,20 @@ OVERLOAD = """
 name: overload
 background_mbps: 2
 warm_up_s: 1
-shape: {kind: steps, rates_mbps: [20, 300, 600], step_s: 4}
+shape: {kind: steps, rates_mbps: [10, 100, 200], step_s: 4}
 """
+
+
+def small(directory: Path, name: str = "slice-sharing") -> Path:
+    """A testbed whose vDPIs have less CPU: 200 Mb/s are too much for one, and leave the host half idle.
+
+    At 600 Mb/s the packets keep two cores busy, and what is seen depends on how fast these happen to be.
+    """
+    text = (CHECKOUT / f"profiles/testbeds/{name}.yaml").read_text()
+    assert text.count("vcpus: 0.35") == 1
+    spec = directory / f"{name}.yaml"
+    spec.write_text(text.replace("vcpus: 0.35", "vcpus: 0.15"))
+    return spec
 
 
 def up(spec: str | Path = "slice-sharing") -> None:
@@ -69,13 +81,14 @@ def overload(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.usefixtures("lab")
+@pytest.mark.usefixtures("untouched")
 def test_sharing_delivers_what_one_vdpi_cannot(overload: Path, tmp_path: Path) -> None:
+    up(small(tmp_path))
     run = stress(overload, "--arm", "none", "--arm", "reactive", "--seed", "3")
     document = report(run)
     arms = {arm["name"]: arm for arm in document["arms"]}
     before, after = (arms[name]["steps"][-1] for name in ("none", "reactive"))
-    assert before["offered_bps"] == after["offered_bps"] == 600e6
+    assert before["offered_bps"] == after["offered_bps"] == 200e6
     assert before["delivered_ratio"]["median"] < 0.9
     assert after["settled_delivered_ratio"]["median"] > before["delivered_ratio"]["median"] + 0.1
     shares = [d for d in arms["reactive"]["decisions"] if d["action"] == "share"]
@@ -124,8 +137,8 @@ def _report_is_reproducible(run: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("untouched")
-def test_the_same_arms_run_on_other_names_and_four_vdpis(overload: Path) -> None:
-    up("four-vdpis")
+def test_the_same_arms_run_on_other_names_and_four_vdpis(overload: Path, tmp_path: Path) -> None:
+    up(small(tmp_path, "four-vdpis"))
     run = stress(overload, "--arm", "none", "--arm", "reactive")
     arms = {arm["name"]: arm for arm in report(run)["arms"]}
     shares = [d for d in arms["reactive"]["decisions"] if d["action"] == "share"]
@@ -136,12 +149,30 @@ def test_the_same_arms_run_on_other_names_and_four_vdpis(overload: Path) -> None
     assert after["settled_delivered_ratio"]["median"] > before["delivered_ratio"]["median"]
 
 
-@pytest.mark.usefixtures("lab")
-def test_constant_overload_gives_one_share_and_no_release() -> None:
-    done = cli("stress", "hold", "--arm", "reactive", "--lab", LAB, "--json", timeout=400)
-    assert done.returncode == 0, done.stderr
-    decisions = report(Path(json.loads(done.stdout)["path"]))["arms"][0]["decisions"]
+@pytest.mark.usefixtures("untouched")
+def test_constant_overload_gives_one_share_and_no_release(tmp_path: Path) -> None:
+    up(small(tmp_path))
+    constant = tmp_path / "constant.yaml"
+    constant.write_text("name: constant\nshape: {kind: hold, rate_mbps: 200, duration_s: 120, step_s: 10}\n")
+    decisions = report(stress(constant, "--arm", "reactive"))["arms"][0]["decisions"]
     assert [d["action"] for d in decisions if d["action"] in ("share", "release")] == ["share"]
+
+
+@pytest.mark.usefixtures("untouched")
+def test_a_swing_about_the_threshold_gives_no_ping_pong(tmp_path: Path) -> None:
+    """±15 % about the rate at which this machine's vDPI passes its threshold, which is measured first."""
+    up(small(tmp_path))
+    calibration, swing = tmp_path / "calibration.yaml", tmp_path / "swing.yaml"
+    calibration.write_text(
+        "name: calibration\nshape: {kind: hold, rate_mbps: 70, duration_s: 8, step_s: 8}\n"
+    )
+    step = report(stress(calibration, "--arm", "none"))["arms"][0]["steps"][0]
+    at_threshold = 70 * 0.6 / step["vnf_cpu_ratio"]["service1/vdpi"]["median"]
+    rates = [round(at_threshold * factor) for factor in (0.85, 1.15)] * 4
+    swing.write_text(f"name: swing\nshape: {{kind: steps, rates_mbps: {rates}, step_s: 8}}\n")
+    decisions = report(stress(swing, "--arm", "reactive"))["arms"][0]["decisions"]
+    actions = [d["action"] for d in decisions]
+    assert "share" in actions and "release" not in actions
 
 
 @pytest.mark.usefixtures("untouched")

@@ -275,6 +275,15 @@ def test_uninstall_while_a_lab_is_up(machine: FakeMachine) -> None:
     assert machine.calls("dpkg") == []
 
 
+def test_uninstall_while_a_lab_is_up_whose_state_is_elsewhere(machine: FakeMachine) -> None:
+    machine.run("install")
+    (machine.root / "run/testbedctl/mylab").mkdir(parents=True)
+    (machine.root / "run/testbedctl/mylab/lab").write_text("/elsewhere/mylab\n")
+    code, err = machine.run("uninstall")
+    assert code == 4 and "/elsewhere/mylab" in one_line(err)
+    assert machine.calls("dpkg") == []
+
+
 def test_a_package_that_others_need_by_now_stays_and_is_named(machine: FakeMachine) -> None:
     machine.run("install")
     code, err = machine.run("uninstall", FAKE_NEEDED="iperf3")

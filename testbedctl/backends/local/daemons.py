@@ -109,7 +109,6 @@ def agent_config(lab: Lab, plan: Plan, domain: str) -> AgentConfig:
 def _sources(lab: Lab, plan: Plan, key: str) -> VnfSources:
     vnf, group = plan.vnfs[key], plan.nodes[key].group
     assert group is not None  # every VNF has one
-    hierarchy = lab.hierarchy
     has_switch = vnf.spec.type in ("van", "vdpi")
     return VnfSources(
         key=key,
@@ -117,12 +116,7 @@ def _sources(lab: Lab, plan: Plan, key: str) -> VnfSources:
         vnf=vnf.name,
         vnf_type=vnf.spec.type,
         vnf_class=vnf.spec.vnf_class,
-        cgroups=Cgroups(
-            version=hierarchy.version,
-            cpu=str(hierarchy.controller("cpu", group)),
-            cpuacct=str(hierarchy.controller("cpuacct", group)),
-            memory=str(hierarchy.controller("memory", group)),
-        ),
+        cgroups=Cgroups.of(lab.hierarchy, group),
         interfaces=_interfaces(plan, key),
         limits=Limits(
             cpu_cores=vnf.flavour.vcpus,

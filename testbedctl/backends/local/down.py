@@ -10,7 +10,7 @@ import shutil
 from pathlib import Path
 
 from testbedctl.backends.local.lab import USER_PROGRAM, Lab
-from testbedctl.errors import CleanupIncomplete
+from testbedctl.errors import CleanupIncomplete, TestbedError
 from testbedctl.host import cgroup, netns, paths, process, settings
 from testbedctl.host.journal import Record, boot_id
 from testbedctl.host.process import ProcessId
@@ -33,13 +33,17 @@ def take_down(lab: Lab) -> list[str]:
     records = list(lab.journal.records())
     same_boot = any(r["kind"] == "lab" and r["boot_id"] == boot_id() for r in records)
     removed: list[str] = []
+    left: list[str] = []
     if same_boot:
         with settings.raised(settings.EXPEDITED_RCU, 1):
             removed.append(f"{_end_processes(lab, records)} processes")
             for record in reversed(records):
-                removed += _undo(lab, record)
+                try:
+                    removed += _undo(lab, record)
+                except (TestbedError, OSError) as obstacle:  # the rest shall go all the same
+                    left.append(str(obstacle))
         removed += _release(lab)
-    left = audit(lab, records) if same_boot else []
+        left += audit(lab, records)
     if left:
         raise CleanupIncomplete(
             f"left behind by the lab {lab.name}: {'; '.join(left)}", hint="run 'down' again"

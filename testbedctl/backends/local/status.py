@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from testbedctl.backends.local.lab import PROMETHEUS_URL, Lab
 from testbedctl.backends.local.plan import Plan
+from testbedctl.errors import RunFailed
 
 if TYPE_CHECKING:
     from rich.console import Group
     from rich.table import Table
+
+CONTROLLER_ANSWERS_WITHIN_S = 3.0
 
 
 def plan_document(plan: Plan) -> dict[str, Any]:
@@ -70,6 +74,13 @@ def document(lab: Lab) -> dict[str, Any]:
         {"name": d.name, "node": d.node, "pid": d.process.pid, "alive": d.alive()} for d in lab.daemons()
     ]
     whole = lab.is_up and all(p["alive"] for p in programs)
+    shares: list[dict[str, Any]] = []
+    problem = None
+    if whole and lab.plan.vnfs:
+        try:
+            shares = [asdict(share) for share in lab.controller(CONTROLLER_ANSWERS_WITHIN_S).shares()]
+        except RunFailed as error:
+            whole, problem = False, str(error)
     return {
         "lab": lab.name,
         "state": "up" if whole else "degraded" if lab.is_up else "incomplete",
@@ -80,7 +91,8 @@ def document(lab: Lab) -> dict[str, Any]:
             for n in lab.plan.nodes.values()
         ],
         "programs": programs,
-        "shares": _shares(lab) if whole and lab.plan.vnfs else [],
+        "shares": shares,
+        "problem": problem,
         "prometheus": PROMETHEUS_URL if lab.plan.vnfs else None,
     }  # fmt: skip
 
@@ -90,15 +102,10 @@ def _where(address: str | None, interfaces: dict[str, list[str]]) -> str:
     return address or ", ".join(a.partition("/")[0] for its in interfaces.values() for a in its)
 
 
-def _shares(lab: Lab) -> list[dict[str, Any]]:
-    from dataclasses import asdict
-
-    return [asdict(share) for share in lab.controller().shares()]
-
-
 def table(described: dict[str, Any]) -> Group:
     """``document`` for a person, at 80 columns."""
     from rich.console import Group
+    from rich.markup import escape
     from rich.table import Table
 
     nodes = Table("node", "kind", "address", "programs", box=None)
@@ -107,6 +114,8 @@ def table(described: dict[str, Any]) -> Group:
         nodes.add_row(node["node"], node["kind"], _where(node["address"], node["interfaces"]), _programs(its))
     parts: list[Table | str] = [f"lab {described['lab']}: [bold]{described['state']}[/]", nodes]
     parts += [f"share {s['id']}: {s['source']} → {s['target']}" for s in described["shares"]]
+    if described["problem"]:
+        parts.append(f"[red]{escape(described['problem'])}[/]")
     return Group(*parts)
 
 

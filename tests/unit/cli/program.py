@@ -36,9 +36,10 @@ def on_terminal(
 ) -> tuple[int, str]:
     """A program on a terminal of its own: its exit code, and what it wrote.
 
-    ``press`` sees what was written so far and returns the keys to press, or nothing yet. They are pressed again
-    each second that nothing more is written, as a person would: Ctrl-C between a prompt and Python's reading of
-    the answer is noticed only with the next key. A program that has not ended after a minute is killed.
+    ``press`` sees what was written so far and returns the keys to press, or nothing yet. They are pressed
+    again each second that nothing more is written, as a person would: Ctrl-C between a prompt and Python's
+    reading of the answer is noticed only with the next key. A program that has not ended after a minute is
+    killed.
     """
     pid, terminal = pty.fork()
     if pid == 0:

@@ -15,7 +15,7 @@ from testbedctl.backends.local.planner import plan
 from testbedctl.errors import RunFailed
 from testbedctl.experiment import counters
 from testbedctl.experiment.counters import CounterReader, Inspected
-from testbedctl.host.cgroup import Hierarchy
+from testbedctl.host.cgroup import CONTROLLERS_V1, Hierarchy
 from testbedctl.spec.loader import load_testbed
 
 PLAN = plan(load_testbed("slice-sharing"))
@@ -27,7 +27,7 @@ def reader(tmp_path: Path) -> CounterReader:
     lab: Any = SimpleNamespace(
         plan=PLAN,
         runtime=tmp_path,
-        hierarchy=Hierarchy(1, {"cpu": tmp_path}),
+        hierarchy=Hierarchy(1, dict.fromkeys(CONTROLLERS_V1, tmp_path)),
         dpi_stats=lambda node: tmp_path / f"{node.replace('/', '.')}.json",
     )
     return CounterReader(lab)
@@ -86,11 +86,11 @@ def test_answers_without_the_counters_are_a_sentence(
 
 def test_a_quota_that_cannot_be_read_is_named(reader: CounterReader, tmp_path: Path) -> None:
     with pytest.raises(RunFailed, match="CPU quota of service1/vdpi cannot be read"):
-        reader.throttled_ns("service1/vdpi")
+        reader.throttled_s("service1/vdpi")
     file = tmp_path / str(PLAN.nodes["service1/vdpi"].group) / "cpu.stat"
     file.parent.mkdir(parents=True)
-    file.write_text("nr_periods 4\nthrottled_time 17\n")
-    assert reader.throttled_ns("service1/vdpi") == 17
+    file.write_text("nr_periods 4\nthrottled_time 1700000000\n")
+    assert reader.throttled_s("service1/vdpi") == 1.7
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ class Counters:
     def read(self) -> Snapshot:
         return self.snapshots.pop(0)
 
-    def throttled_ns(self, vdpi: str) -> int:
+    def throttled_s(self, vdpi: str) -> float:
         return self.throttled[vdpi]
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from testbedctl.experiment import noise
 from testbedctl.experiment.noise import NoiseWatch
+from testbedctl.telemetry.config import Cgroups
 
 
 @pytest.fixture
@@ -40,9 +41,14 @@ class Host:
         (self.root / "cpu.stat").write_text(f"usage_usec {int(self.lab_s * 1e6)}\nnr_periods 1\n")
 
 
+def watching(host: Host, version: int = 1) -> NoiseWatch:
+    directory = str(host.root)
+    return NoiseWatch(Cgroups(version, directory, directory, directory), proc=host.root)
+
+
 @pytest.mark.parametrize("version", [1, 2])
 def test_what_the_lab_uses_is_not_noise(host: Host, version: int) -> None:
-    watch = NoiseWatch(version, host.root, proc=host.root)
+    watch = watching(host, version)
     host.second(idle=100, steal=0, lab_s=1.0)
     watch.poll()
     record = watch.record()
@@ -53,7 +59,7 @@ def test_what_the_lab_uses_is_not_noise(host: Host, version: int) -> None:
 
 
 def test_the_worst_second_counts(host: Host) -> None:
-    watch = NoiseWatch(1, host.root, proc=host.root)
+    watch = watching(host)
     host.second(idle=2, steal=20, lab_s=0.5)
     watch.poll()
     host.second(idle=200, steal=0, lab_s=0.0)
@@ -66,4 +72,4 @@ def test_the_worst_second_counts(host: Host) -> None:
 
 
 def test_nothing_watched_is_none_and_not_zero(host: Host) -> None:
-    assert set(NoiseWatch(1, host.root, proc=host.root).record().values()) == {None}
+    assert set(watching(host).record().values()) == {None}

@@ -77,7 +77,7 @@ class Quota:
     def read(self) -> Snapshot:
         raise AssertionError("the snapshots are given")
 
-    def throttled_ns(self, vdpi: str) -> int:
+    def throttled_s(self, vdpi: str) -> float:
         self.reads += vdpi == "service1/vdpi"
         return 1000 if vdpi == "service1/vdpi" and self.reads > 2 else 0
 

@@ -31,7 +31,7 @@ def test_version_2_gets_quota_and_limit_and_delegation(v2: Path) -> None:
     assert (group / "cpu.max").read_text() == "5000 20000"
     assert (group / "memory.max").read_text() == str(2**30)
     for above in (v2, v2 / "testbedctl", v2 / "testbedctl/lab"):
-        assert (above / "cgroup.subtree_control").read_text() == "+cpu +memory"
+        assert (above / "cgroup.subtree_control").read_text() == "+cpu +io +memory"
 
 
 def test_version_1_gets_quota_and_limit(v1: Path) -> None:

@@ -123,6 +123,19 @@ def test_equal_steps_add_nothing(profile: MakeProfile, testbed: Testbed, address
     assert {c.start_s for c in plan.cameras} == {0, 4}
 
 
+def test_a_fall_ends_the_cameras_that_came_last(
+    profile: MakeProfile, testbed: Testbed, addresses: Addresses
+) -> None:
+    shape = {"kind": "steps", "rates_mbps": [100, 125, 100, 95, 5, 125], "step_s": 2}
+    plan = schedule(profile(shape, background_mbps=0), testbed, 1, addresses)
+    assert offered(plan) == shape["rates_mbps"]
+    came = [(c.start_s, c.stop_s) for c in plan.cameras]
+    assert came[:8] == [(0, 8)] * 7 + [(0, 6)] and len(plan.cameras) == 8 + 2 + 1 + 1 + 10
+    assert [c.number for c in plan.cameras] == list(range(1, 23))
+    assert max(c.rate_bps for c in plan.cameras) <= 12_500_000
+    assert all(c.start_s < c.stop_s for c in plan.cameras)
+
+
 def test_a_hold_is_reported_in_steps_with_a_short_last_one(
     profile: MakeProfile, testbed: Testbed, addresses: Addresses
 ) -> None:
