@@ -26,7 +26,7 @@ def spread(values: Sequence[float], unit: str, digits: int = 2) -> str:
 
 def render(rows: Sequence[Row]) -> str:
     """A Markdown table."""
-    words = {True: "yes", False: "**no**", None: "not measured"}
+    words = {True: "yes", False: "**no**", None: "–"}
     lines = ["| what | asked | reached | met |", "|---|---|---|---|"]
     for row in rows:
         note = f" — {row.note}" if row.note else ""
