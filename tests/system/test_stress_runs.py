@@ -29,12 +29,12 @@ OVERLOAD = """
 name: overload
 background_mbps: 2
 warm_up_s: 1
-shape: {kind: steps, rates_mbps: [10, 100, 200], step_s: 4}
+shape: {kind: steps, rates_mbps: [10, 110, 230], step_s: 4}
 """
 
 
 def small(directory: Path, name: str = "slice-sharing") -> Path:
-    """A testbed whose vDPIs have less CPU: 200 Mb/s are too much for one, and leave the host half idle.
+    """A testbed whose vDPIs have less CPU: 230 Mb/s are too much for one, and leave the host half idle.
 
     At 600 Mb/s the packets keep two cores busy, and what is seen depends on how fast these happen to be.
     """
@@ -60,6 +60,11 @@ def stress(profile: Path, *arguments: str) -> Path:
 def report(run: Path) -> dict[str, Any]:
     document: dict[str, Any] = json.loads(cli("report", str(run), "--json").stdout)
     return document
+
+
+def settled(step: dict[str, Any]) -> float:
+    """The ratio delivered after the step's last move; of the whole step if there was none."""
+    return float((step["settled_delivered_ratio"] or step["delivered_ratio"])["median"])
 
 
 def hops(run: Path, trial: str) -> list[dict[str, Any]]:
@@ -88,9 +93,9 @@ def test_sharing_delivers_what_one_vdpi_cannot(overload: Path, tmp_path: Path) -
     document = report(run)
     arms = {arm["name"]: arm for arm in document["arms"]}
     before, after = (arms[name]["steps"][-1] for name in ("none", "reactive"))
-    assert before["offered_bps"] == after["offered_bps"] == 200e6
-    assert before["delivered_ratio"]["median"] < 0.9
-    assert after["settled_delivered_ratio"]["median"] > before["delivered_ratio"]["median"] + 0.1
+    assert before["offered_bps"] == after["offered_bps"] == 230e6
+    assert before["delivered_ratio"]["median"] < 0.95
+    assert settled(after) > before["delivered_ratio"]["median"] + 0.05
     shares = [d for d in arms["reactive"]["decisions"] if d["action"] == "share"]
     assert shares
     assert all(d["target"] == "service2/vdpi" and d["applied_after_s"] > 0 for d in shares)
@@ -146,7 +151,7 @@ def test_the_same_arms_run_on_other_names_and_four_vdpis(overload: Path, tmp_pat
     stressed = shares[0]["vnf"]
     assert all(d["target"] != stressed for d in shares)
     before, after = (arms[name]["steps"][-1] for name in ("none", "reactive"))
-    assert after["settled_delivered_ratio"]["median"] > before["delivered_ratio"]["median"]
+    assert settled(after) > before["delivered_ratio"]["median"]
 
 
 @pytest.mark.usefixtures("untouched")
