@@ -8,7 +8,10 @@ from typing import Any
 
 from benchmarks.command import LAB, lab, own_state, stress
 from benchmarks.table import Row, spread
+from testbedctl.host import cgroup
 from testbedctl.spec.loader import find
+from testbedctl.telemetry.cgroups import cpu_seconds
+from testbedctl.telemetry.config import Cgroups
 
 FULL_RATE = """
 name: full-rate
@@ -90,17 +93,12 @@ class _Overhead:
     """CPU of the management node's control group: controller, agents, Prometheus, node exporter."""
 
     def __init__(self) -> None:
-        v1 = Path(f"/sys/fs/cgroup/cpuacct/testbedctl/{LAB}/mgmt/cpuacct.usage")
-        self._file = v1 if v1.exists() else Path(f"/sys/fs/cgroup/testbedctl/{LAB}/mgmt/cpu.stat")
+        self._group = Cgroups.of(cgroup.detect(), f"testbedctl/{LAB}/mgmt")
 
     def start(self) -> None:
         """Begin to count."""
-        self._begun_s, self._used_s = time.monotonic(), self._cpu_s()
+        self._begun_s, self._used_s = time.monotonic(), cpu_seconds(self._group)
 
     def stop(self) -> float:
         """Cores used on average since ``start``."""
-        return (self._cpu_s() - self._used_s) / (time.monotonic() - self._begun_s)
-
-    def _cpu_s(self) -> float:
-        text = self._file.read_text()
-        return int(text) / 1e9 if self._file.name == "cpuacct.usage" else int(text.split()[1]) / 1e6
+        return (cpu_seconds(self._group) - self._used_s) / (time.monotonic() - self._begun_s)
