@@ -94,8 +94,8 @@ def test_sharing_delivers_what_one_vdpi_cannot(overload: Path, tmp_path: Path) -
     arms = {arm["name"]: arm for arm in document["arms"]}
     before, after = (arms[name]["steps"][-1] for name in ("none", "reactive"))
     assert before["offered_bps"] == after["offered_bps"] == 230e6
-    assert before["delivered_ratio"]["median"] < 0.95
-    assert settled(after) > before["delivered_ratio"]["median"] + 0.05
+    assert before["delivered_ratio"]["median"] < 0.9
+    assert settled(after) > before["delivered_ratio"]["median"] + 0.1
     shares = [d for d in arms["reactive"]["decisions"] if d["action"] == "share"]
     assert shares
     assert all(d["target"] == "service2/vdpi" and d["applied_after_s"] > 0 for d in shares)
@@ -160,9 +160,7 @@ def test_constant_overload_gives_one_share_and_no_release(tmp_path: Path) -> Non
     constant = tmp_path / "constant.yaml"
     constant.write_text("name: constant\nshape: {kind: hold, rate_mbps: 200, duration_s: 120, step_s: 10}\n")
     decisions = report(stress(constant, "--arm", "reactive"))["arms"][0]["decisions"]
-    moves = [d["action"] for d in decisions if d["action"] in ("share", "release")]
-    # one, as the simulated plant shows exactly; here a second may follow when the host's speed drifts
-    assert moves in (["share"], ["share", "share"])
+    assert [d["action"] for d in decisions if d["action"] in ("share", "release")] == ["share"]
 
 
 @pytest.mark.usefixtures("untouched")
