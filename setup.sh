@@ -10,6 +10,7 @@ STATE=$LABS/.setup # no lab can have this name
 POLICY=$ROOT/usr/sbin/policy-rc.d
 MARK="written by testbedctl's setup.sh: services stay off while packages are installed"
 STAMP=.venv/.testbedctl-setup
+TRAIN_STAMP=.venv/.testbedctl-train
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 fail() { local code=$1; shift; say "$*"; exit "$code"; }
@@ -144,6 +145,22 @@ install_python() {
     echo "$wanted" >"$STAMP"
 }
 
+# PyTorch comes without its dependencies, which constraints-train.txt pins: those of its build for CUDA take several GB.
+install_training() {
+    local wanted torch
+    wanted=$(sha256sum constraints-train.txt setup.sh pyproject.toml | sha256sum)
+    [[ $(cat "$TRAIN_STAMP" 2>/dev/null) != "$wanted" ]] || return 0
+    torch=$(grep -o 'torch==[0-9.]*' pyproject.toml)
+    say "installing what training needs into .venv: $torch, Optuna, ONNX, Ray (a minute or two)"
+    pip --require-hashes --no-build-isolation -r constraints-train.txt
+    pip --no-deps "$torch"
+    if ! .venv/bin/python -c 'import torch' 2>/dev/null; then
+        say "this index has no $torch for the CPU, only for CUDA: installing its libraries too (several GB)"
+        pip "$torch"
+    fi
+    echo "$wanted" >"$TRAIN_STAMP"
+}
+
 pip() { .venv/bin/python -m pip -qq --disable-pip-version-check install "$@" >&2 || fail 5 "pip failed: see above"; }
 
 remove_venv() { [[ ! -e $STAMP ]] || rm -rf .venv; }
@@ -161,6 +178,7 @@ install() {
     install_packages
     python_fits "$PYTHON" || fail 4 "$("$PYTHON" --version 2>&1) came with this system, 3.11 to 3.14 fit: use Debian 12 or Ubuntu 24.04"
     install_python
+    [[ $1 == install || $1 == demo ]] || install_training
     trap - EXIT INT TERM HUP
     exec 9>&-
     say "ready: $HERE/.venv/bin/testbedctl"
@@ -222,8 +240,9 @@ PATH=${PATH//"$HERE/.venv/bin:"/} # an activated .venv must not rebuild itself
 cd "$HERE"
 case "${1:-}" in
     install) install install ;;
+    train) install train ;;
     demo) install demo; exec .venv/bin/testbedctl demo ;;
     test) install test; run_tests ;;
     uninstall) uninstall ;;
-    *) fail 2 "usage: ./setup.sh {install|demo|test|uninstall}" ;;
+    *) fail 2 "usage: ./setup.sh {install|train|demo|test|uninstall}" ;;
 esac

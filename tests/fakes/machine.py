@@ -74,7 +74,7 @@ class FakeMachine:
         self.checkout, self.fake, self.root = home / "checkout", home / "fake", home / "root"
         for directory in (self.checkout, self.fake / "bin", self.root / "etc", self.root / "usr/sbin"):
             directory.mkdir(parents=True)
-        for name in ("setup.sh", "constraints.txt", "pyproject.toml"):
+        for name in ("setup.sh", "constraints.txt", "constraints-train.txt", "pyproject.toml"):
             shutil.copy2(CHECKOUT / name, self.checkout / name)
         for name, body in FAKES.items():
             self.program(name, body)
@@ -106,6 +106,7 @@ class FakeMachine:
                 '-m pip '*)
                     echo "$*" >> "$FAKE/python.calls"
                     cp "$0" .venv/bin/testbedctl; cp "$FAKE/bin/ruff" "$FAKE/bin/mypy" .venv/bin/ ;;
+                '-c import torch') echo torch >> "$FAKE/python.calls"; exit "${{FAKE_CUDA:-0}}" ;;
                 demo) echo demo >> "$FAKE/python.calls" ;;
             esac
         """

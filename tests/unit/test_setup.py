@@ -52,7 +52,7 @@ def test_python_is_too_old(machine: FakeMachine) -> None:
 @pytest.mark.parametrize("verb", ["", "instal", "--help"])
 def test_usage(machine: FakeMachine, verb: str) -> None:
     code, err = machine.run(verb)
-    assert code == 2 and "usage: ./setup.sh {install|demo|test|uninstall}" in one_line(err)
+    assert code == 2 and "usage: ./setup.sh {install|train|demo|test|uninstall}" in one_line(err)
 
 
 @pytest.mark.parametrize(
@@ -208,6 +208,34 @@ def test_dependencies_are_installed_with_hashes_and_rebuilt_when_the_lock_change
         file.write("# changed\n")
     machine.run("install")
     assert len(machine.calls("python")) == 2 * len(calls)
+
+
+def torch_installs(machine: FakeMachine) -> list[str]:
+    return [call for call in machine.calls("python") if "torch==" in call]
+
+
+@pytest.mark.parametrize("verb", ["install", "demo"])
+def test_what_only_training_needs_is_not_installed_for_labs(machine: FakeMachine, verb: str) -> None:
+    assert machine.run(verb)[0] == 0
+    assert not any("torch" in call or "constraints-train" in call for call in machine.calls("python"))
+
+
+def test_train_adds_torch_without_dependencies_and_once(machine: FakeMachine) -> None:
+    code, err = machine.run("train")
+    assert code == 0, err
+    assert any(
+        "--require-hashes" in call and "constraints-train.txt" in call for call in machine.calls("python")
+    )
+    assert len(torch_installs(machine)) == 1 and "--no-deps" in torch_installs(machine)[0]
+    before = machine.calls("python")
+    code, err = machine.run("train")
+    assert code == 0 and one_line(err).startswith("setup: ready") and machine.calls("python") == before
+
+
+def test_an_index_with_cuda_builds_only(machine: FakeMachine) -> None:
+    code, err = machine.run("train", FAKE_CUDA="1")
+    assert code == 0 and "only for CUDA" in err and "several GB" in err
+    assert ["--no-deps" in call for call in torch_installs(machine)] == [True, False]
 
 
 def test_a_foreign_venv_is_refused_and_kept(machine: FakeMachine) -> None:
