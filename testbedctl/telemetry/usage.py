@@ -20,13 +20,20 @@ class RawSample(Protocol):
     """What ``telemetry.prometheus.Sample`` has."""
 
     @property
-    def metric(self) -> str: ...
+    def metric(self) -> str:
+        """The metric's name."""
+
     @property
-    def labels(self) -> Mapping[str, str]: ...
+    def labels(self) -> Mapping[str, str]:
+        """Its labels."""
+
     @property
-    def unix_s(self) -> float: ...
+    def unix_s(self) -> float:
+        """When it was scraped (Unix, seconds)."""
+
     @property
-    def value(self) -> float: ...
+    def value(self) -> float:
+        """The value, in the metric's base unit."""
 
 
 @dataclass(frozen=True)
