@@ -14,8 +14,9 @@ from testbedctl.cli.output import emit_json, out
 from testbedctl.errors import InvalidFile, Place, UsageError
 
 if TYPE_CHECKING:
+    from testbedctl.spec.classes import Classes
     from testbedctl.spec.profile import Profile
-    from testbedctl.spec.testbed import Testbed
+    from testbedctl.spec.resolution import Resolution
 
 
 class GraphFormat(StrEnum):
@@ -31,6 +32,7 @@ class SchemaKind(StrEnum):
 
     TESTBED = "testbed"
     PROFILE = "profile"
+    CLASSES = "classes"
 
 
 def register(app: typer.Typer) -> None:
@@ -44,13 +46,13 @@ def validate(
         list[str],
         typer.Argument(
             metavar="FILE",
-            help="Testbed files and stress profiles, or names of those that ship with testbedctl.",
+            help="Testbeds, stress profiles and classes files; names of those that ship with testbedctl.",
             show_default=False,
         ),
     ],
     json: Json = False,
 ) -> None:
-    """Check testbed files and stress profiles; every error is shown with its line and column."""
+    """Check testbeds, stress profiles and classes files; every error has its line and column."""
     results = [_checked(file) for file in files]
     if json:
         emit_json({"ok": all(r["ok"] for r in results), "files": results})
@@ -62,6 +64,7 @@ def validate(
             out().print(
                 f"ok  {result['file']}  {result['kind']} {result['name']}", markup=False, soft_wrap=True
             )
+            _show_resolved(result)
     wrong = [result for result in results if not result["ok"]]
     if wrong:
         raise InvalidFile(
@@ -134,11 +137,11 @@ def init(
 def schema(
     kind: Annotated[
         SchemaKind,
-        typer.Argument(metavar="KIND", help="The kind of file: testbed or profile.", show_default=False),
+        typer.Argument(metavar="KIND", help="The kind of file.", show_default=False),
     ],
     json: Json = False,  # noqa: ARG001 - a schema is one JSON document anyway; errors must become one too
 ) -> None:
-    """Print the JSON Schema of testbed files or stress profiles."""
+    """Print the JSON Schema of testbed files, stress profiles or classes files."""
     from testbedctl.spec.schema import schema_text
 
     typer.echo(schema_text(kind.value), nl=False)
@@ -155,13 +158,33 @@ def _checked(reference: str) -> dict[str, Any]:
     except UsageError as error:  # no such name, or a file with errors
         told = {"message": error.message, "places": [asdict(p) for p in error.places], "hint": error.hint}
         return {"file": file, "ok": False, **told}
-    return {"file": file, "ok": True, "kind": _kind(model), "name": model.name, "places": []}
+    found = {"kind": _kind(model), "name": model.name, "places": []}
+    return {"file": file, "ok": True, **found, **_resolved(model)}
 
 
-def _kind(model: Testbed | Profile) -> str:
-    from testbedctl.spec.testbed import Testbed
+def _kind(model: Resolution | Profile | Classes) -> str:
+    from testbedctl.spec.classes import Classes
+    from testbedctl.spec.resolution import Resolution
 
-    return "testbed" if isinstance(model, Testbed) else "stress profile"
+    if isinstance(model, Resolution):
+        return "testbed"
+    return "classes file" if isinstance(model, Classes) else "stress profile"
+
+
+def _show_resolved(result: dict[str, Any]) -> None:
+    """Every VNF that is not just T1 because its flavour is small."""
+    for choice in result.get("resolved", []):
+        if [reason for reason in choice["reasons"] if not reason.startswith("class T1")]:
+            kind = f"{choice['vnf_class']}, {choice['vcpus']:g} vCPU, {choice['ram_mib']} MiB"
+            out().print(f"    {choice['vnf']}: {kind}, {choice['domain']}", markup=False, soft_wrap=True)
+            for reason in choice["reasons"]:
+                out().print(f"        {reason}", markup=False, soft_wrap=True)
+
+
+def _resolved(model: Resolution | Profile | Classes) -> dict[str, Any]:
+    """What a testbed left out and what followed, for those VNFs that left something out."""
+    choices = [asdict(choice) for choice in getattr(model, "choices", ()) if choice.reasons]
+    return {"resolved": choices} if choices else {}
 
 
 def _write(path: Path, text: str, *, new: bool = False) -> None:

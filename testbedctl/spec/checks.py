@@ -13,7 +13,7 @@ from typing import Any
 from testbedctl.errors import UsageError
 from testbedctl.spec.document import Where
 from testbedctl.spec.profile import Profile
-from testbedctl.spec.quoting import did_you_mean, listed, quote
+from testbedctl.spec.quoting import did_you_mean, listed, nearest, quote
 from testbedctl.spec.testbed import Testbed
 
 _CHAIN = {"van": (1, 1), "vdpi": (1, None), "vsre": (1, 1), "vwapp": (0, 1)}
@@ -34,6 +34,7 @@ def faults_of(data: Mapping[str, Any]) -> Iterator[Fault]:
     if not any(data.get(key) for key in ("services", "hosts", "switches")):
         yield Fault((), "a lab needs at least one of 'services', 'hosts' and 'switches'")
     yield from _repeated_domains(data)
+    yield from _unknown_capacities(data)
     yield from _repeated_names(data)
     yield from _repeated_vnis(data)
     for name, service in _mapping(data, "services").items():
@@ -65,6 +66,14 @@ def _repeated_domains(data: Mapping[str, Any]) -> Iterator[Fault]:
         seen.add(str(domain))
 
 
+def _unknown_capacities(data: Mapping[str, Any]) -> Iterator[Fault]:
+    known = _known_domains(data)
+    for name in _mapping(data, "capacity"):
+        if name not in known:
+            text = f"there is no domain {quote(name)}; there are: {listed(known)}{did_you_mean(name, known)}"
+            yield Fault(("capacity", name), text, at_key=True)
+
+
 def _repeated_names(data: Mapping[str, Any]) -> Iterator[Fault]:
     """Hosts, switches and services become namespaces and bridges of one lab: one name, one node."""
     first: dict[str, str] = {}
@@ -90,16 +99,24 @@ def _repeated_vnis(data: Mapping[str, Any]) -> Iterator[Fault]:
 
 def _service_faults(data: Mapping[str, Any], path: Where, service: Mapping[str, Any]) -> Iterator[Fault]:
     vnfs = {name: _as_mapping(vnf) for name, vnf in _mapping(service, "vnfs").items()}
-    domains = _list(data, "domains") if "domains" in data else Testbed.model_fields["domains"].default
-    known_domains = list(dict.fromkeys(domain for domain in domains if isinstance(domain, str)))
+    known_domains = _known_domains(data)
     for name, vnf in vnfs.items():
         where = (*path, "vnfs", name)
+        yield from _sizeless(where, vnf)
         yield from _unknown((*where, "flavour"), vnf, "flavour", list(_mapping(data, "flavours")))
         yield from _unknown((*where, "domain"), vnf, "domain", known_domains)
     if vnfs:
         yield from _chain_faults(path, vnfs, known_domains)
     for name, metric in _mapping(service, "metrics").items():
         yield from _unknown((*path, "metrics", name, "vnf"), _as_mapping(metric), "vnf", list(vnfs), "VNF")
+
+
+def _sizeless(where: Where, vnf: Mapping[str, Any]) -> Iterator[Fault]:
+    """Resources are given, or follow from wishes; a misspelled key is told as such."""
+    sizes = ("flavour", "wishes")
+    misspelled = any(nearest(key, sizes) for key, value in vnf.items() if value is not None)
+    if all(vnf.get(key) is None for key in sizes) and not misspelled:
+        yield Fault(where, f"VNF {quote(where[-1])} needs 'flavour' or 'wishes'", at_key=True)
 
 
 def _chain_faults(path: Where, vnfs: Mapping[str, Mapping[str, Any]], domains: list[str]) -> Iterator[Fault]:
@@ -164,6 +181,11 @@ def _unknown(
             f"there is no {noun or key} {quote(word)}; there are: {listed(known)}{did_you_mean(word, known)}"
         )
         yield Fault(path, text)
+
+
+def _known_domains(data: Mapping[str, Any]) -> list[str]:
+    domains = _list(data, "domains") if "domains" in data else Testbed.model_fields["domains"].default
+    return list(dict.fromkeys(domain for domain in domains if isinstance(domain, str)))
 
 
 def _mapping(holder: Mapping[str, Any], key: str) -> Mapping[str, Any]:

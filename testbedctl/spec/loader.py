@@ -1,4 +1,4 @@
-"""From a file, or the name of a shipped one, to a checked testbed or stress profile.
+"""From a file, or the name of a shipped one, to a checked testbed, stress profile or classes file.
 
 Every error of a file is told at once, with file, line and column.
 """
@@ -6,7 +6,7 @@ Every error of a file is told at once, with file, line and column.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,25 +14,32 @@ from pydantic import ValidationError
 
 from testbedctl.data import data_dir
 from testbedctl.errors import InvalidFile, Place, UsageError
-from testbedctl.spec.checks import faults_of
+from testbedctl.spec.checks import Fault, faults_of
+from testbedctl.spec.classes import Classes
 from testbedctl.spec.document import Document, read_document
 from testbedctl.spec.explain import places_of
 from testbedctl.spec.profile import Profile
 from testbedctl.spec.quoting import did_you_mean, listed, nearest, quote
+from testbedctl.spec.resolution import Resolution, resolve
 from testbedctl.spec.schema import MODELS, Kind, json_schema
-from testbedctl.spec.testbed import NAME_PATTERN, Strict, Testbed
+from testbedctl.spec.testbed import NAME_PATTERN, Strict, Testbed, WrittenTestbed
 
 _FOLDERS: dict[Kind, str] = {"testbed": "testbeds", "profile": "stress"}
-_WORDS: dict[Kind, str] = {"testbed": "testbed", "profile": "stress profile"}
+_WORDS: dict[Kind, str] = {"testbed": "testbed", "profile": "stress profile", "classes": "classes file"}
 _MOST_PLACES = 100
 _Model = TypeVar("_Model", bound=Strict)
 
 
 def load_testbed(ref: str | Path) -> Testbed:
-    """The testbed in a file, or the shipped one of that name.
+    """The testbed in a file, or the shipped one of that name; what it leaves out is filled in.
 
     Raises ``InvalidFile`` with every place that is wrong, ``UsageError`` if nothing has that name.
     """
+    return load_resolution(ref).testbed
+
+
+def load_resolution(ref: str | Path) -> Resolution:
+    """The same, with what was filled in and why."""
     document = read_document(find(ref, "testbed"))
     _refuse_other_kind(document, "testbed")
     return _testbed(document)
@@ -48,13 +55,26 @@ def load_profile(ref: str | Path) -> Profile:
     return _profile(document)
 
 
-def load_any(path: str | Path) -> Testbed | Profile:
-    """The testbed or the stress profile in a file, told apart by its keys.
+def load_classes(path: Path | None = None) -> Classes:
+    """The classes in a file, by default those that ship with testbedctl.
 
-    Raises ``InvalidFile`` with every place that is wrong, also if it looks like neither.
+    Raises ``InvalidFile`` with every place that is wrong.
+    """
+    document = read_document(path or data_dir("profiles") / "classes.yaml")
+    _refuse_other_kind(document, "classes")
+    return _checked(document, "classes", Classes, [])
+
+
+def load_any(path: str | Path) -> Resolution | Profile | Classes:
+    """The testbed, stress profile or classes in a file, told apart by its keys.
+
+    Raises ``InvalidFile`` with every place that is wrong, also if it looks like none of them.
     """
     document = read_document(Path(path))
-    return _testbed(document) if _kind_of(document) == "testbed" else _profile(document)
+    kind = _kind_of(document)
+    if kind == "classes":
+        return _checked(document, kind, Classes, [])
+    return _testbed(document) if kind == "testbed" else _profile(document)
 
 
 def find(ref: str | Path, kind: Kind) -> Path:
@@ -76,14 +96,14 @@ def find(ref: str | Path, kind: Kind) -> Path:
 
 
 def find_any(ref: str) -> Path:
-    """The same for a reference of either kind; a testbed comes first.
+    """The same for a testbed or a stress profile; a testbed comes first.
 
     Raises ``UsageError`` naming what ships if there is no such name.
     """
     path = Path(ref)
     if not re.fullmatch(NAME_PATTERN, ref) or path.is_file():
         return path
-    files = [f for kind in MODELS for f in sorted((data_dir("profiles") / _FOLDERS[kind]).glob("*.yaml"))]
+    files = [f for kind in _FOLDERS for f in sorted((data_dir("profiles") / _FOLDERS[kind]).glob("*.yaml"))]
     if shipped := next((file for file in files if file.stem == ref), None):
         return shipped
     known = [file.stem for file in files]
@@ -94,10 +114,21 @@ def find_any(ref: str) -> Path:
     )
 
 
-def _testbed(document: Document) -> Testbed:
-    faults = faults_of(document.data)
-    places = [document.place(fault.path, fault.text, at_key=fault.at_key) for fault in faults]
-    return _checked(document, "testbed", Testbed, places)
+def _testbed(document: Document) -> Resolution:
+    classes = document.data.get("classes")
+    path = Path(document.file).parent / classes if isinstance(classes, str) else None
+    places = _places(document, faults_of(document.data))
+    if path is not None and not _is_file(path):
+        places.append(document.place(("classes",), f"there is no file {quote(classes)}"))
+    written = _checked(document, "testbed", WrittenTestbed, places)
+    resolution, faults = resolve(written, load_classes(path))
+    if faults:
+        raise _invalid(document.file, "testbed", _places(document, faults))
+    return resolution
+
+
+def _places(document: Document, faults: Iterable[Fault]) -> list[Place]:
+    return [document.place(fault.path, fault.text, at_key=fault.at_key) for fault in faults]
 
 
 def _profile(document: Document) -> Profile:
@@ -133,13 +164,13 @@ def _is_file(path: Path) -> bool:
 def _kind_of(document: Document) -> Kind:
     scores = _likeness(document)
     if not any(scores.values()):
-        message = "neither a testbed (services, hosts, switches) nor a stress profile (shape)"
+        message = "no testbed (services, hosts, switches), stress profile (shape) or classes file (limits)"
         raise InvalidFile(
             f"{document.file} is of no kind that testbedctl knows",
             places=[document.place((), message)],
             hint="`testbedctl init` writes examples to start from",
         )
-    return "profile" if scores["profile"] > scores["testbed"] else "testbed"
+    return max(scores, key=lambda kind: scores[kind])
 
 
 def _refuse_other_kind(document: Document, wanted: Kind) -> None:
@@ -154,7 +185,7 @@ def _refuse_other_kind(document: Document, wanted: Kind) -> None:
 def _likeness(document: Document) -> dict[Kind, int]:
     """How many keys of the document only one kind of file has; a near miss counts too."""
     keys = {kind: set(model.model_fields) for kind, model in MODELS.items()}
-    common = keys["testbed"] & keys["profile"]
+    common = {key for kind in keys for key in keys[kind] if sum(key in other for other in keys.values()) > 1}
     own = [key for key in list(document.data)[:100] if key not in common]
     return {kind: sum(nearest(key, keys[kind] - common) is not None for key in own) for kind in MODELS}
 

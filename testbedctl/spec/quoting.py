@@ -51,9 +51,9 @@ def did_you_mean(word: object, known: Iterable[str]) -> str:
 
 def nearest(word: object, known: Iterable[str]) -> str | None:
     """The known word nearest to a misspelled one, if one is near."""
-    candidates = list(islice(known, _COMPARED))
+    candidates = {name.lower(): name for name in islice(known, _COMPARED)}
     matches = get_close_matches(str(word)[:100].lower(), candidates, n=1, cutoff=0.6)
-    return matches[0] if matches else None
+    return candidates[matches[0]] if matches else None
 
 
 def listed(words: Iterable[str]) -> str:

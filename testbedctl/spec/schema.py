@@ -1,4 +1,4 @@
-"""The JSON Schemas of testbed files and stress profiles, made from the models.
+"""The JSON Schemas of testbed files, stress profiles and classes files, made from the models.
 
 Editors with a YAML language server follow the line ``# yaml-language-server: $schema=…`` to them.
 """
@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 from typing import Any, Literal
 
+from testbedctl.spec.classes import Classes
 from testbedctl.spec.profile import Profile
-from testbedctl.spec.testbed import Strict, Testbed
+from testbedctl.spec.testbed import Strict, WrittenTestbed
 
-Kind = Literal["testbed", "profile"]
-MODELS: dict[Kind, type[Strict]] = {"testbed": Testbed, "profile": Profile}
+Kind = Literal["testbed", "profile", "classes"]
+MODELS: dict[Kind, type[Strict]] = {"testbed": WrittenTestbed, "profile": Profile, "classes": Classes}
 
 
 def json_schema(kind: Kind) -> dict[str, Any]:

@@ -3,11 +3,15 @@
 Services follow Figure 11 of the predictive-slicing paper: vAN → vDPI → vSRE → vWapp. Every vAN is linked
 to every vDPI of the edge, and every vDPI reaches each vSRE through the VXLAN network of its service.
 
+What a file may leave out (a VNF's class, its domain, its flavour where it has wishes) is optional in
+``WrittenTestbed``; ``resolution`` makes a ``Testbed`` of it, in which nothing is missing.
+
 The descriptions end up in the published JSON Schema, so an editor shows them while a file is written.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
@@ -31,6 +35,12 @@ Text = Annotated[str, Field(pattern=_TEXT_PATTERN, max_length=1000)]
 Argument = Annotated[str, Field(pattern=_ARGUMENT_PATTERN, max_length=4096)]
 _Value = TypeVar("_Value")
 Ratio = Annotated[float, Field(gt=0, le=1)]
+VnfClass = Literal["T1", "T2", "T3"]
+"""The paper's three types of VNF, by resources (§5.1, Table 3)."""
+Slice = Literal["eMBB", "URLLC", "mMTC"]
+"""Slice types of GSMA's generic slice template (NG.116), as the paper names them (§5.1)."""
+Bandwidth = Annotated[float, Field(gt=0, le=1_000_000)]
+Latency = Annotated[float, Field(gt=0, le=10_000)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 LinkRate = Annotated[float, Field(gt=0, le=1_000_000)]
 LinkDelay = Annotated[float, Field(gt=0, le=10_000)]
@@ -106,19 +116,41 @@ class Ready(Strict):
         return command
 
 
-class Vnf(Strict):
-    """A virtualised network function of a service."""
+class Wishes(Strict):
+    """What a VNF is wished to perform, in place of its resources (§5.1 of the paper, second scenario)."""
+
+    slice: Annotated[Slice, Field(description="slice type (GSMA NG.116)")]
+    bandwidth_mbps: Annotated[
+        Bandwidth | None, Field(description="bandwidth in Mb/s; the slice type's own if left out")
+    ] = None
+    latency_ms: Annotated[
+        Latency | None, Field(description="longest one-way delay in ms; the slice type's own if left out")
+    ] = None
+
+
+class WrittenVnf(Strict):
+    """A virtualised network function of a service, as a file has it."""
+
+    model_config = ConfigDict(title="Vnf")
 
     type: Annotated[
         Literal["van", "vdpi", "vsre", "vwapp", "command"],
         Field(description="its function; 'command' is a program of your own"),
     ]
-    flavour: Annotated[Name, Field(description="one of 'flavours'")]
-    domain: Annotated[Name, Field(description="one of 'domains'")]
+    flavour: Annotated[Name | None, Field(description="one of 'flavours'; or give 'wishes'")] = None
+    wishes: Annotated[
+        Wishes | None, Field(description="performance in place of a flavour; its resources follow")
+    ] = None
+    domain: Annotated[
+        Name | None, Field(description="one of 'domains'; follows from the class if left out")
+    ] = None
     vnf_class: Annotated[
-        Literal["T1", "T2", "T3"],
-        Field(alias="class", description="VNFs share load within one function and class"),
-    ] = "T1"
+        VnfClass | None,
+        Field(
+            alias="class",
+            description="VNFs share load within one function and class; follows from the flavour if left out",
+        ),
+    ] = None
     dpi: Annotated[
         Literal["off", "port", "payload"],
         Field(description="what a vDPI does: forward only, classify by port, or inspect the payload (nDPI)"),
@@ -147,6 +179,14 @@ class Vnf(Strict):
         return value
 
 
+class Vnf(WrittenVnf):
+    """A VNF of which everything is known. ``wishes``, if there are any, are what its flavour follows from."""
+
+    flavour: Annotated[Name, Field(description="one of 'flavours'")]
+    domain: Annotated[Name, Field(description="one of 'domains'")]
+    vnf_class: Annotated[VnfClass, Field(alias="class", description="its class")] = "T1"
+
+
 class MetricSource(Strict):
     """A further endpoint that Prometheus scrapes for a service."""
 
@@ -157,18 +197,26 @@ class MetricSource(Strict):
     )
 
 
-class Service(Strict):
+class WrittenService(Strict):
     """A network-service instance: its VNFs, its VXLAN network identifier, its SLA."""
+
+    model_config = ConfigDict(title="Service")
 
     vni: Annotated[
         int, Field(ge=1, le=16_777_215, description="VXLAN network identifier (RFC 7348), unique in the lab")
     ]
     sla: Sla = Sla()
     vnfs: Annotated[
-        dict[Name, Vnf],
+        Mapping[Name, WrittenVnf],
         Field(min_length=1, description="one van, one or more vdpi, one vsre, at most one vwapp"),
     ]
     metrics: Annotated[dict[Name, MetricSource], Field(description="further endpoints to scrape")] = {}
+
+
+class Service(WrittenService):
+    """A network-service instance of which everything is known."""
+
+    vnfs: Annotated[dict[Name, Vnf], Field(min_length=1, description="its VNFs")]
 
 
 class Host(Strict):
@@ -189,18 +237,41 @@ class Link(Strict):
     delay_ms: Annotated[LinkDelay | None, Field(description="delay one way in ms; none if left out")] = None
 
 
-class Testbed(Strict):
+class Capacity(Strict):
+    """What a domain has for its VNFs, all services together."""
+
+    vcpus: Annotated[float | None, Field(gt=0, description="cores; not limited if left out")] = None
+    ram_mib: Annotated[int | None, Field(ge=1, description="memory in MiB; not limited if left out")] = None
+
+
+class WrittenTestbed(Strict):
     """A whole lab."""
 
-    __test__ = False
+    model_config = ConfigDict(title="Testbed")
 
     name: Annotated[Name, Field(description="the lab's name")]
     description: Annotated[Text, Field(description="one line for people")] = ""
     domains: Annotated[
         list[Name], Field(min_length=1, description="computing domains, such as edge and core")
     ] = ["edge", "core"]
+    capacity: Annotated[
+        dict[Name, Capacity],
+        Field(description="what domains have for VNFs, by domain; not limited if left out"),
+    ] = {}
+    classes: Annotated[
+        str | None,
+        Field(description="classes file in place of the shipped one, relative to this file"),
+    ] = None
     flavours: Annotated[dict[Name, Flavour], Field(description="what VNFs are allotted, by name")] = {}
-    services: Annotated[dict[Name, Service], Field(description="network services, by name")] = {}
+    services: Annotated[Mapping[Name, WrittenService], Field(description="network services, by name")] = {}
     hosts: Annotated[dict[Name, Host], Field(description="plain end hosts, by name")] = {}
     switches: Annotated[dict[Name, Switch], Field(description="learning switches, by name")] = {}
     links: Annotated[list[Link], Field(description="cables between hosts and switches")] = []
+
+
+class Testbed(WrittenTestbed):
+    """A whole lab of which everything is known: what ``up`` builds and a run's manifest records."""
+
+    __test__ = False
+
+    services: Annotated[dict[Name, Service], Field(description="network services, by name")] = {}

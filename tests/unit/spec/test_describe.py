@@ -64,6 +64,24 @@ def test_validate_json_is_one_document_with_every_file() -> None:
     assert testbedctl("validate", "--json", QUICK).returncode == 0
 
 
+def test_validate_shows_what_follows_from_what_is_written(tmp_path: Path) -> None:
+    vnfs = "{van: {type: van, flavour: f}, vdpi: {type: vdpi, flavour: f, class: T2, domain: edge}, "
+    vnfs += "vsre: {type: vsre, wishes: {slice: eMBB}}}"
+    text = f"name: lab\nflavours: {{f: {{vcpus: 1}}}}\nservices: {{s: {{vni: 1, vnfs: {vnfs}}}}}\n"
+    (tmp_path / "lab.yaml").write_text(text)
+    shown = testbedctl("validate", "lab.yaml", cwd=tmp_path)
+    assert shown.stdout.splitlines()[:2] == [
+        "ok  lab.yaml  testbed lab",
+        "    s/van: T1, 1 vCPU, 1024 MiB, edge",
+    ]
+    assert "        domain core: central-office is not in this testbed; T2 goes to core" in shown.stdout
+    document = json.loads(testbedctl("validate", "--json", "lab.yaml", cwd=tmp_path).stdout)
+    resolved = {choice["vnf"]: choice for choice in document["files"][0]["resolved"]}
+    assert list(resolved) == ["s/van", "s/vsre"], "a VNF that leaves nothing out is not told of"
+    assert (resolved["s/vsre"]["vnf_class"], resolved["s/vsre"]["domain"]) == ("T2", "core")
+    assert len(resolved["s/vsre"]["reasons"]) == 3
+
+
 @pytest.mark.parametrize(
     ("words", "start"),
     [([], "flowchart LR"), (["--format", "dot"], 'graph "line" {'), (["--format", "svg"], "<svg ")],
@@ -118,7 +136,7 @@ def test_init_json_lists_what_was_written(tmp_path: Path) -> None:
     assert sorted(document["written"]) == sorted(path.name for path in tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("kind", ["testbed", "profile"])
+@pytest.mark.parametrize("kind", ["testbed", "profile", "classes"])
 def test_schema_prints_what_is_published(kind: str) -> None:
     done = testbedctl("schema", kind)
     published = ROOT / "docs" / "reference" / f"{kind}.schema.json"

@@ -18,7 +18,7 @@ from testbedctl.spec.loader import load_any, load_profile, load_testbed
 SEEDS = range(40)
 SHIPPED = [
     path for kind in ("testbeds", "stress") for path in sorted((data_dir("profiles") / kind).glob("*.yaml"))
-]
+] + [data_dir("profiles") / "classes.yaml"]
 TOKENS = [
     *"{}[]:,-#&*!|>'\"%@`?\t\n\0\x1b\x85\u2028\ufeff",
     "&a ", "*a", "*sla", "<<: *sla", "<<: 3", "<<: [*sla, *sla]", "!!python/object:os.system ", "!!binary ",
