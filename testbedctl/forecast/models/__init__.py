@@ -1,0 +1,1 @@
+"""The models: the paper's LSTM and Transformer, ours, and the baselines that each has to beat."""
