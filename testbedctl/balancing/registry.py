@@ -20,9 +20,15 @@ BUILT_IN = {
         "none": "testbedctl.balancing.unbalanced:Unbalanced",
         "reactive": "testbedctl.balancing.reactive:Reactive",
     },
-    FORECASTERS: {"persistence": "testbedctl.forecast.persistence:Persistence"},
+    FORECASTERS: {
+        "persistence": "testbedctl.forecast.persistence:Persistence",
+        "shipped": "testbedctl.forecast.runtime.onnx_forecaster:shipped",
+    },
 }
 """What is there also when the package is not installed; these names cannot be replaced by an entry point."""
+MODEL_FILE = ".onnx"
+FROM_FILE = "testbedctl.forecast.runtime.onnx_forecaster:testbed_forecaster"
+"""What makes a forecaster of the path of a model file."""
 DEFAULT_FORECASTER = "persistence"
 BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
@@ -31,8 +37,9 @@ def policy(arm: str) -> tuple[str, Policy]:
     """The policy that an arm names, and its name: ``reactive:hold_s=60`` → ``("reactive", …)``.
 
     A fresh one at each call, since a policy remembers. Keys are the keyword arguments of the policy's
-    class; ``forecaster`` is a name of the entry-point group ``testbedctl.forecasters``. Raises
-    ``UsageError`` for an unknown name or key, a value of the wrong kind, and a plug-in that does not load.
+    class; ``forecaster`` is a name of the entry-point group ``testbedctl.forecasters``, or a model file.
+    Raises ``UsageError`` for an unknown name or key, a value of the wrong kind, a plug-in that does not load
+    and a model file that does not fit.
     """
     name, colon, text = arm.strip().partition(":")
     if colon and not text:
@@ -48,8 +55,14 @@ def policy(arm: str) -> tuple[str, Policy]:
 
 
 def forecaster(name: str) -> Forecaster:
-    """The forecaster registered as ``name``. Raises ``UsageError`` as ``policy`` does."""
-    made: Forecaster = _load(FORECASTERS, "forecaster", name)()
+    """The forecaster registered as ``name``, or of the model file ``name``, a path that ends in ``.onnx``.
+
+    Raises ``UsageError`` as ``policy`` does.
+    """
+    if name.endswith(MODEL_FILE):
+        made: Forecaster = _attribute(FROM_FILE)(name)
+    else:
+        made = _load(FORECASTERS, "forecaster", name)()
     return made
 
 
@@ -63,9 +76,7 @@ def _load(group: str, kind: str, name: str) -> Callable[..., Any]:
     if name not in known:
         raise UsageError(f"unknown {kind} {name!r}", hint=_nearest(name, known))
     if target := BUILT_IN[group].get(name):
-        module, _, attribute = target.partition(":")
-        factory: Callable[..., Any] = getattr(import_module(module), attribute)
-        return factory
+        return _attribute(target)
     entry = next(iter(entry_points(group=group, name=name)))
     try:
         loaded: Callable[..., Any] = entry.load()
@@ -73,6 +84,12 @@ def _load(group: str, kind: str, name: str) -> Callable[..., Any]:
         hint = f"reinstall the package that provides {entry.value!r}, or remove it"
         raise UsageError(f"{kind} {name!r} does not load: {error}", hint=hint) from error
     return loaded
+
+
+def _attribute(target: str) -> Callable[..., Any]:
+    module, _, attribute = target.partition(":")
+    factory: Callable[..., Any] = getattr(import_module(module), attribute)
+    return factory
 
 
 def _options(arm: str, factory: Callable[..., Any], text: str) -> dict[str, object]:

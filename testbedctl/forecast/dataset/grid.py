@@ -39,7 +39,7 @@ class Rows:
 
 
 def median_step(stamps: Sequence[NDArray[np.float64]], source: str) -> float:
-    """The median difference (s) between a VM's successive times, over all VMs.
+    """The median difference (s, to the millisecond) between a VM's successive times, over all VMs.
 
     Raises InvalidFile if no VM has two rows.
     """
@@ -47,7 +47,7 @@ def median_step(stamps: Sequence[NDArray[np.float64]], source: str) -> float:
     joined = np.concatenate(apart) if apart else np.empty(0)
     if not len(joined):
         raise InvalidFile(f"{source}: no VM has two rows, so there is no step")
-    return float(np.median(joined))
+    return round(float(np.median(joined)), 3)
 
 
 def check_steps(own_steps: Mapping[str, float | None], step_s: float) -> None:

@@ -60,6 +60,12 @@ def test_the_forecaster_is_chosen_by_name() -> None:
     assert "did you mean 'persistence'" in str(caught.value.hint)
 
 
+def test_a_forecaster_that_is_a_file_is_looked_at_before_anything_runs() -> None:
+    with pytest.raises(UsageError, match=r"the model file models/none\.onnx is missing"):
+        registry.policy("reactive:forecaster=models/none.onnx")
+    assert "shipped" in registry.names(registry.FORECASTERS)
+
+
 @pytest.mark.usefixtures("installed")
 def test_an_installed_policy_and_its_typed_options() -> None:
     _, policy = registry.policy("mine:count=3, loud=yes,word=x,rate=2.5")
