@@ -16,7 +16,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from testbedctl import __version__
-from testbedctl.cli import describe, lab, report, runs, stress, system
+from testbedctl.cli import classify, dataset, describe, forecast, lab, report, runs, stress, system
 from testbedctl.cli.output import json_asked, promises_json, set_json, show_error
 from testbedctl.errors import Interrupted, TestbedError, UsageError
 
@@ -32,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
     context_settings={"help_option_names": HELP_NAMES},
 )
-for group in (lab, stress, report, runs, describe, system):
+for group in (lab, stress, report, runs, describe, dataset, forecast, classify, system):
     group.register(app)
 
 

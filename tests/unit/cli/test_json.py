@@ -29,6 +29,11 @@ BAD_INPUT: dict[str, list[list[str]]] = {
     "runs list": [["surplus"], ["--all"]],
     "runs show": [["no-such-run"], ["a", "b"]],
     "runs rm": [["no-such-run"], [], [NAME]],
+    "dataset import": [["nowhere", "-o", "set"], ["empty.yaml"]],
+    "dataset collect": [["no-such-run", "-o", "set"], ["-o", "set"]],
+    "dataset describe": [["nowhere"], ["a", "b"]],
+    "classify fit": [["nowhere", "--output", "classes.yaml"], [], ["nowhere", "--output", "c.yaml", "--k", "0"]],
+    "classify assign": [[], ["--vcpus", "1"], ["--slice", "5G"], ["--vcpus", "1", "--ram-gib", "-1"]],
 }  # fmt: skip
 CASES = [(name.split(), words) for name, cases in BAD_INPUT.items() for words in cases]
 

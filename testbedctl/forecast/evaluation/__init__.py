@@ -1,0 +1,1 @@
+"""Evaluation: every model beside the baselines on the same steps, tables, figures, and the paper's claims."""

@@ -1,0 +1,1 @@
+"""Search for hyperparameters by hyperband (§7 of the predictive-slicing paper)."""
