@@ -62,7 +62,8 @@ def test_every_shipped_file_is_in_the_wheel(wheel: Path) -> None:
         f"testbedctl/_data/{p.relative_to(CHECKOUT)}" for p in (CHECKOUT / "profiles").rglob("*.yaml")
     }
     modules = {str(p.relative_to(CHECKOUT)) for p in (CHECKOUT / "testbedctl").rglob("*.py")}
-    assert profiles and profiles | modules <= inside
+    model = {f"testbedctl/forecast/runtime/shipped/{name}" for name in ("vnf-1s.onnx", "recording.json")}
+    assert profiles and profiles | modules | model <= inside
     assert not any(name.startswith(("tests/", "docs/")) for name in inside)
     assert any(name.endswith("/licenses/LICENSE") for name in inside)
 

@@ -43,18 +43,19 @@ class Change(nn.Module):
         *,
         beside: int = 12,
         hidden: Sequence[int] = (192, 128),
+        dropout: float = 0.1,
     ):
         """``window`` and ``horizon`` in steps; of all four resources each sees the last ``beside`` steps;
-        ``hidden`` are the sizes of the layers."""
+        ``hidden`` are the sizes of the layers, ``dropout`` acts behind each."""
         super().__init__()
         self.horizon, self.quantiles = horizon, tuple(quantiles)
         self.beside = min(beside, window)
         resources = len(RESOURCES)
         self.own = nn.Linear(2 * window, hidden[0])
         self.all = nn.Linear(2 * self.beside * resources, resources * hidden[0])
-        layers: list[nn.Module] = [nn.ReLU()]
+        layers: list[nn.Module] = [nn.ReLU(), nn.Dropout(dropout)]
         for inputs, outputs in pairwise(hidden):
-            layers += [nn.Linear(inputs, outputs), nn.ReLU()]
+            layers += [nn.Linear(inputs, outputs), nn.ReLU(), nn.Dropout(dropout)]
         self.layers = nn.Sequential(*layers, nn.Linear(hidden[-1], horizon * (1 + len(self.quantiles))))
 
     def forward(self, history: Tensor) -> Tensor:
@@ -73,10 +74,12 @@ class Change(nn.Module):
         return forecast if self.training else relu(forecast)
 
     def loss(self, output: Tensor, target: Tensor, history: Tensor) -> Tensor:
-        """RMSE of the mean, averaged over steps and resources as the metric is (§7), and the pinball loss of
-        the quantiles in ranges of the window, so that a quiet VM counts as much as a busy one."""
-        squares = (output[..., 0] - target).square().mean(dim=0)
-        loss = (squares + FLOOR).sqrt().mean()
+        """RMSE of the mean, averaged over the resources as the metric is (§7), where step k ahead weighs 1/k;
+        and the pinball loss of the quantiles in ranges of the window, so that a quiet VM counts as much as a
+        busy one."""
+        error = ((output[..., 0] - target).square().mean(dim=0) + FLOOR).sqrt().mean(dim=1)
+        weight = 1 / torch.arange(1, self.horizon + 1)
+        loss = (weight * error).sum() / weight.sum()
         if not self.quantiles:
             return loss
         span = _range(history)[..., None]

@@ -32,7 +32,14 @@ BAD_INPUT: dict[str, list[list[str]]] = {
     "dataset import": [["nowhere", "-o", "set"], ["empty.yaml"]],
     "dataset collect": [["no-such-run", "-o", "set"], ["-o", "set"]],
     "dataset describe": [["nowhere"], ["a", "b"]],
-    "classify fit": [["nowhere", "--output", "classes.yaml"], [], ["nowhere", "--output", "c.yaml", "--k", "0"]],
+    "forecast train": [["nowhere", "-o", "model"], [], ["nowhere", "-o", "model", "--horizon", "0"]],
+    "forecast evaluate": [["nowhere", "--dataset", "nowhere"], [], ["a", "--dataset", "b", "--vms", ""]],
+    "forecast windows": [["nowhere"], ["a", "b", "c"]],
+    "forecast claims": [["nowhere"]],
+    "forecast search": [["nowhere", "-o", "best.yaml"], ["nowhere", "-o", "b.yaml", "--engine", "magic"]],
+    "forecast export": [["nowhere", "-o", "file.onnx"], []],
+    "forecast retrain": [["--lab", "nobody", "-o", "models"], ["--since", "soon"]],
+    "classify fit": [["nowhere", "--output", "classes.yaml"], [], ["nowhere", "-o", "c.yaml", "--k", "0"]],
     "classify assign": [[], ["--vcpus", "1"], ["--slice", "5G"], ["--vcpus", "1", "--ram-gib", "-1"]],
 }  # fmt: skip
 CASES = [(name.split(), words) for name, cases in BAD_INPUT.items() for words in cases]

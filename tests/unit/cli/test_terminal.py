@@ -12,9 +12,10 @@ from golden.make_run import make_run
 from unit.cli.program import ARGV, environment, on_terminal, piped
 
 ESCAPE = "\x1b["
-PANELS = ["Options", "The testbed", "Measuring", "Specifications", "This machine"]
+PANELS = ["Options", "The testbed", "Measuring", "Specifications", "This machine", "Forecasts and classes"]
 COMMANDS = ["up", "down", "status", "exec", "logs", "capture", "forward", "stress", "demo", "report", "runs",
-            "validate", "graph", "init", "schema", "doctor", "support-bundle"]  # fmt: skip
+            "validate", "graph", "init", "schema", "doctor", "support-bundle", "dataset", "forecast",
+            "classify"]  # fmt: skip
 
 
 def test_help_groups_commands_in_the_order_of_work() -> None:
