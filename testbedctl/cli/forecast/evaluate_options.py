@@ -55,6 +55,7 @@ Output = Annotated[
     Path | None,
     typer.Option(
         "--output",
+        "-o",
         envvar="TESTBEDCTL_EVALUATE_OUTPUT",
         metavar="DIR",
         help="Write evaluation.json, tables as Markdown and CSV, and figures to DIR.",
@@ -75,6 +76,7 @@ WindowsOutput = Annotated[
     Path,
     typer.Option(
         "--output",
+        "-o",
         envvar="TESTBEDCTL_WINDOWS_OUTPUT",
         metavar="DIR",
         help="Where models, tables and figures go.",

@@ -71,7 +71,7 @@ def search(
     budget = {"trials": trials, "seconds": minutes and minutes * 60}
     if trials is None and minutes is None:
         budget["trials"] = DEFAULT_TRIALS
-    assignment = assignment.model_copy(update=budget | {"threads": _threads(workers)})
+    assignment = assignment.model_copy(update=budget)
     with _resumable(record), _shown() as observe:
         run_search(assignment, engine.value, workers, observe)
     best = best_of(assignment.study(), assignment.space)
@@ -103,13 +103,6 @@ def _assignment(
         seconds=None,
     )
     return assignment, opened.name
-
-
-def _threads(workers: int) -> int | None:
-    """Torch's own choice for one worker; a share of the cores for each of several."""
-    import os
-
-    return None if workers == 1 else max(1, len(os.sched_getaffinity(0)) // workers)
 
 
 @contextmanager

@@ -20,6 +20,7 @@ Output = Annotated[
     Path,
     typer.Option(
         "--output",
+        "-o",
         envvar="TESTBEDCTL_SEARCH_OUTPUT",
         metavar="FILE",
         help="Where the best configuration goes, as `forecast train --config` takes it.",

@@ -54,13 +54,13 @@ def train(
     vms: Vms = None,
     max_minutes: MaxMinutes = None,
     warm_start: WarmStart = None,
-    threads: Threads = None,
+    threads: Threads = 1,
     json: Json = False,  # noqa: ARG001 - read through output.json_asked
 ) -> None:
     """Train a model on the first part of each VM's time, 80 % of its rows. The rest is not looked at."""
     from testbedctl.forecast.dataset.store import open_dataset
     from testbedctl.forecast.training.config_file import configuration
-    from testbedctl.forecast.training.torch_there import require_torch
+    from testbedctl.forecast.training.torch_there import require_torch, use_threads
 
     require_torch()
     asked = {
@@ -68,10 +68,7 @@ def train(
         "scaling": scaling.value if scaling else None, "quantiles": tuple(quantile) if quantile else None,
     }  # fmt: skip
     configured = configuration(config, {key: value for key, value in asked.items() if value is not None})
-    if threads:
-        import torch
-
-        torch.set_num_threads(threads)
+    use_threads(threads)
     opened = open_dataset(dataset)
     chosen = _chosen(opened, vms, configured.seed)
     with epoch_progress(configured.epochs, max_minutes) as progress, _resumable(output):

@@ -27,6 +27,7 @@ Output = Annotated[
     Path,
     typer.Option(
         "--output",
+        "-o",
         envvar="TESTBEDCTL_TRAIN_OUTPUT",
         metavar="DIR",
         help="Where the model goes; a training that was interrupted there goes on.",
@@ -143,12 +144,11 @@ WarmStart = Annotated[
     ),
 ]
 Threads = Annotated[
-    int | None,
+    int,
     typer.Option(
         "--threads",
         envvar="TESTBEDCTL_TRAIN_THREADS",
         min=1,
-        help="Threads to compute with; one per core if left out.",
-        show_default=False,
+        help="Threads to compute with; more than one seldom helps models of this size.",
     ),
 ]

@@ -30,7 +30,10 @@ def windows(
     from testbedctl.forecast.evaluation.selection import select
     from testbedctl.forecast.evaluation.terminal import render
     from testbedctl.forecast.training.config_file import configuration
+    from testbedctl.forecast.training.torch_there import require_torch, use_threads
 
+    require_torch()
+    use_threads()
     base = configuration(config, {})
     data = open_dataset(dataset)
     chosen = select(data, vms, frozenset())

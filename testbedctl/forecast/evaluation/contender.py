@@ -61,8 +61,11 @@ def open_contender(path: Path, dataset: Dataset) -> Contender:
         return of_file(
             OnnxForecaster.load(path, step_s=dataset.step_s, units=dataset.units), path.stem, dataset
         )
+    from testbedctl.forecast.training.torch_there import require_torch, use_threads
     from testbedctl.forecast.training.trained import TrainedModel
 
+    require_torch()
+    use_threads()
     return of_model(TrainedModel.load(path), path.resolve().name, dataset)
 
 

@@ -76,14 +76,13 @@ def _save(dataset: Dataset, window: Window, directory: Path) -> Manifest:
 
 def _trained(config: TrainingConfig, dataset: Dataset, directory: Path, at: Path, tell: Tell) -> TrainedModel:
     """The candidate, as a model file too."""
-    import torch
-
+    from testbedctl.forecast.training.torch_there import use_threads
     from testbedctl.forecast.training.trainer import train
 
     def observe(epoch: Epoch) -> None:
         tell(f"training, epoch {epoch.number}: validation loss {epoch.validation_loss:.5f}")
 
-    torch.set_num_threads(1)  # the other cores belong to the testbed, which goes on running
+    use_threads()  # the other cores belong to the testbed, which goes on running
     candidate = train(config, dataset, directory, observe=observe, warm_start=at)
     export(candidate, directory / MODEL_FILE, metrics={})
     return candidate

@@ -39,7 +39,10 @@ def search(assignment: Assignment, engine: Engine, workers: int, observe: Observ
     without Ray, and what the workers raise.
     """
     if engine == "ray" and find_spec("ray") is None:
-        raise HostUnfit("ray is not installed", hint="pip install 'testbedctl[fleet]'")
+        raise HostUnfit(
+            "ray is not installed",
+            hint="`./setup.sh train` in a checkout, else `pip install 'testbedctl[fleet]'`",
+        )
     study = assignment.study()
     reclaim(study)
     with TemporaryDirectory(prefix="testbedctl-search-") as scratch:

@@ -35,8 +35,7 @@ _MOST_FAILURES = 3
 
 class Assignment(BaseModel):
     """What every worker of a search is told. ``vms`` None means all; ``trials`` and ``seconds`` are
-    the budget, one of them at least; ``threads`` is torch's, None for its own choice; ``scratch`` is for what
-    a trial writes, which nobody needs afterwards."""
+    the budget, one of them at least; ``scratch`` is for what a trial writes and nobody needs afterwards."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -48,7 +47,6 @@ class Assignment(BaseModel):
     seed: int
     trials: int | None
     seconds: float | None
-    threads: int | None = None
     scratch: Path | None = None
 
     def identity(self) -> dict[str, Any]:
@@ -72,11 +70,9 @@ def work(assignment: Assignment, observe: Callable[[Progress], None]) -> None:
     trials fail one after the other, and what opening the data and the record raises.
     """
     from testbedctl.forecast.dataset.store import open_dataset
+    from testbedctl.forecast.training.torch_there import use_threads
 
-    if assignment.threads:
-        import torch
-
-        torch.set_num_threads(assignment.threads)
+    use_threads()  # the other cores are for other workers
     deadline = time.monotonic() + (assignment.seconds or float("inf"))
     dataset = open_dataset(assignment.dataset)
     study = assignment.study()

@@ -54,7 +54,7 @@ def test_without_torch_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(torch_there, "find_spec", lambda _: None)
     with pytest.raises(HostUnfit, match="torch is not installed") as raised:
         build("lstm", 3, 1)
-    assert raised.value.hint == "pip install 'testbedctl[train]'"
+    assert "pip install 'testbedctl[train]'" in (raised.value.hint or "")
 
 
 def test_names_and_baselines_are_known_without_torch() -> None:

@@ -70,7 +70,6 @@ def assigned(waves: Path, tmp_path: Path) -> Callable[..., Assignment]:
             "seed": 0,
             "trials": 4,
             "seconds": None,
-            "threads": 1,
         }
         asked = {**plain, **changes}
         return Assignment(dataset_sha256=open_dataset(asked["dataset"]).sha256, **asked)

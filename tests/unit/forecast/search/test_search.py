@@ -191,7 +191,7 @@ def test_workers_in_processes_share_the_record(assigned: Make) -> None:
 
 
 def test_what_a_worker_says_is_passed_on(assigned: Make, waves: Path) -> None:
-    assignment = assigned(threads=None)
+    assignment = assigned()
     (waves / "samples.parquet").write_bytes(b"damaged")
     with pytest.raises(RunFailed, match=r"a worker of the search failed: .*samples\.parquet"):
         run(assignment, workers=2)
