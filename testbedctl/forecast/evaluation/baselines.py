@@ -16,7 +16,7 @@ from testbedctl.forecast.models.baselines import (
     SeasonalNaive,
     WindowMean,
 )
-from testbedctl.forecast.protocol.scaling import Scaler
+from testbedctl.forecast.protocol.scaling import Kind, Scaler
 from testbedctl.forecast.protocol.split import split, with_history
 from testbedctl.forecast.protocol.windows import WindowIndex
 
@@ -38,18 +38,20 @@ _LEAST_SHARE = 0.9
 
 
 def baselines(
-    series: Sequence[Series], step_s: float, horizon: int, train_share: float
+    dataset: Dataset, series: Sequence[Series], horizon: int, train_share: float
 ) -> tuple[Contender, ...]:
     """Persistence, the mean of ``WINDOW`` steps, and exponential smoothing fitted on the training parts."""
-    parts = [split(each, train_share)[0] for each in series]
-    scaler = Scaler.fit("per-vm", parts)
-    trained = WindowIndex([scaler.scale(part) for part in parts if len(part.values)], WINDOW, horizon, step_s)
+    parts = [split(each, train_share)[0] for each in series if len(each.values)]
+    scaler = Scaler.fit(_scaling(dataset), parts)
+    trained = WindowIndex(
+        [scaler.scale(part) for part in parts if len(part.values)], WINDOW, horizon, dataset.step_s
+    )
     numbers = np.linspace(0, len(trained) - 1, min(len(trained), _FITTED_ON)).astype(np.int64)
     smoothing = ExponentialSmoothing.fit(*trained.batch(numbers))
     return (
-        _contender(LastValue(), 1, horizon),
-        _contender(WindowMean(), WINDOW, horizon),
-        _contender(smoothing, WINDOW, horizon),
+        _contender(LastValue(), 1, horizon, dataset),
+        _contender(WindowMean(), WINDOW, horizon, dataset),
+        _contender(smoothing, WINDOW, horizon, dataset),
     )
 
 
@@ -68,7 +70,7 @@ def seasonal(
     )
     if with_season < _LEAST_SHARE * some:
         return f"{with_season:,} of {some:,} forecasts have a day ({naive.window:,} steps) behind them"
-    return _contender(naive, naive.window, horizon)
+    return _contender(naive, naive.window, horizon, dataset)
 
 
 def _forecasts(series: Sequence[Series], step_s: float, window: int, horizon: int, train_share: float) -> int:
@@ -76,16 +78,21 @@ def _forecasts(series: Sequence[Series], step_s: float, window: int, horizon: in
     return len(WindowIndex(parts, window, horizon, step_s))
 
 
-def _contender(baseline: Baseline, window: int, horizon: int) -> Contender:
+def _scaling(dataset: Dataset) -> Kind:
+    """The judged space of ``judge``."""
+    return "per-vm" if dataset.units == "trace" else "none"
+
+
+def _contender(baseline: Baseline, window: int, horizon: int, dataset: Dataset) -> Contender:
     def predict(windows: Floats, ahead: int) -> Floats:
         return baseline.predict(windows, ahead)[..., np.newaxis]
 
     return Contender(
         name=baseline.name,
         kind="baseline",
-        space="judged",
+        space="scaled" if dataset.units == "trace" else "own",
         window=window,
         horizon=horizon,
         predict=partial(predict, ahead=horizon),
-        scaling="per-vm",
+        scaling=_scaling(dataset),
     )

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 TRAIN_SHARE = 0.8
 """§7: the earliest 80 % of the observations train, the remaining 20 % test."""
 
-Space = Literal["judged", "own"]
-"""What a contender's windows and forecasts are in: the judged space (each VM scaled by its own first
-part), or the data set's own units."""
+Space = Literal["scaled", "own"]
+"""What a contender's windows and forecasts are in: each VM scaled by its own first part, or the data set's
+own units."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,8 @@ def open_contender(path: Path, dataset: Dataset) -> Contender:
 
 
 def of_model(model: TrainedModel, name: str, dataset: Dataset) -> Contender:
-    """A trained model. With scaling ``per-vm`` it works in the judged space, which is the same scaling fitted
-    on the first part of whichever VM; else in the data set's own units. Raises as ``open_contender``."""
+    """A trained model. With scaling ``per-vm`` it works on values scaled by
+    the first part of whichever VM; else in the data set's own units. Raises as ``open_contender``."""
     config = model.config
     _refuse_other(name, model, dataset)
     predict = _in_own_units(model.predict, model.scaler) if config.scaling == "global" else model.predict
@@ -79,7 +79,7 @@ def of_model(model: TrainedModel, name: str, dataset: Dataset) -> Contender:
     return Contender(
         name=name,
         kind="model",
-        space="judged" if config.scaling == "per-vm" else "own",
+        space="scaled" if config.scaling == "per-vm" else "own",
         window=config.window,
         horizon=config.horizon,
         predict=predict,

@@ -45,7 +45,7 @@ def field_of(
     wanted = set(vms)
     series = [each for each in dataset.series if each.vm in wanted]
     horizon = max((each.horizon for each in models), default=1)
-    base = baselines(series, dataset.step_s, horizon, TRAIN_SHARE)
+    base = baselines(dataset, series, horizon, TRAIN_SHARE)
     window = max(each.window for each in (*base, *models))
     season = seasonal(dataset, series, window, horizon, TRAIN_SHARE)
     if isinstance(season, str):

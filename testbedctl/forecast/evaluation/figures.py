@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
 _TITLES = dict(zip(RESOURCES, ("CPU", "RAM", "storage (write rate)", "network"), strict=True))
 _DASHES = ("--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)))
-_SCALED = "scaled per VM, clipped to [0, 1]"
+
+
+def _space(units: str) -> str:
+    """The judged space, in a caption."""
+    return "scaled per VM, clipped to [0, 1]" if units == "trace" else "as ratios of the allotment"
 
 
 def figures_of(judgement: Judgement, traces: Sequence[Trace]) -> list[Drawing]:
@@ -47,7 +51,7 @@ def trace_figure(trace: Trace, name: str) -> Drawing:
             axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
         panels[0].set_xlim(steps[0], steps[-1])
         panels[-1].set_xlabel(f"step of the judged part ({trace.step_s:g} s each)")
-        canvas.supylabel(f"usage, {_SCALED}", fontsize=10)
+        canvas.supylabel(f"usage, {_space(trace.units)}", fontsize=10)
         handles, labels = panels[0].get_legend_handles_labels()
         canvas.legend(handles, labels, loc="outside upper left", ncols=len(labels))
 
@@ -58,7 +62,8 @@ def trace_figure(trace: Trace, name: str) -> Drawing:
 def error_figure(judgement: Judgement, name: str) -> Drawing:
     """The error of every contestant over the steps ahead; bars where all look one step ahead."""
     rows = [row for row in judgement.contestants if row.errors]
-    caption = f"Error of the forecasts on {judgement.dataset}, {count(len(judgement.vms), 'VM')}, {_SCALED}"
+    vms = count(len(judgement.vms), "VM")
+    caption = f"Error of the forecasts on {judgement.dataset}, {vms}, {_space(judgement.units)}"
     if judgement.horizon == 1:
         return Drawing(name, caption, lambda canvas: _bars(canvas, rows), (6.4, 0.9 + 0.42 * len(rows)))
 
@@ -120,7 +125,9 @@ def windows_figure(judgement: Judgement, name: str) -> Drawing:
         axes.set_ylim(0, 1.1 * max([rmse for _, rmse in points] + ([level.mean] if level else [])))
         axes.legend(loc="lower left")
 
-    return Drawing(name, f"Error over the length of the window, {judgement.dataset}, {_SCALED}", draw)
+    return Drawing(
+        name, f"Error over the length of the window, {judgement.dataset}, {_space(judgement.units)}", draw
+    )
 
 
 def _bars(canvas: Any, rows: Sequence[Contestant]) -> None:

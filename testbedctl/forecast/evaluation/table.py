@@ -76,11 +76,16 @@ def head(judgement: Judgement) -> list[str]:
     """What was judged and how: an error means nothing without its scaling."""
     share = f"{percent(1 - judgement.train_share):.0f} %"
     trained = f"{percent(judgement.train_share):.0f} %"
+    space = (
+        f"values scaled to [0, 1] per VM by its first {trained}"
+        if judgement.units == "trace"
+        else "ratios of each VM's allotment"
+    )
     lines = [
         f"{'foreign ' if judgement.foreign else ''}data set {judgement.dataset}: "
         f"{count(len(judgement.vms), 'VM')}, {judgement.forecasts:,} forecasts in the last {share} of each",
-        f"errors are of values scaled to [0, 1] per VM by its first {trained}; every row is judged on the "
-        f"same steps ({count(judgement.window, 'step')} of history, {judgement.horizon} ahead)",
+        f"errors are of {space}; every row is judged on the same "
+        f"steps ({count(judgement.window, 'step')} of history, {judgement.horizon} ahead)",
     ]
     models = [row for row in judgement.contestants if row.kind != "baseline"]
     seen = ", ".join(f"{row.name} {'?' if row.seen is None else row.seen}" for row in models)

@@ -15,7 +15,7 @@ from testbedctl.forecast.evaluation.judge import forecast, judged_part, to_judge
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from testbedctl.forecast.series import Dataset
+    from testbedctl.forecast.series import Dataset, Units
 
     Floats = NDArray[np.float32]
 
@@ -31,6 +31,7 @@ class Trace:
     """
 
     vm: str
+    units: Units
     step_s: float
     first: int
     truth: Floats
@@ -45,16 +46,16 @@ def trace(contenders: Sequence[Contender], dataset: Dataset, vm: str, train_shar
     window = max(each.window for each in contenders)
     series = next(each for each in dataset.series if each.vm == vm)
     horizon = max(each.horizon for each in contenders)
-    part = judged_part(series, dataset.step_s, window, horizon, train_share)
+    part = judged_part(series, dataset, window, horizon, train_share)
     if isinstance(part, str):
         raise Inconclusive(f"VM {vm} cannot be drawn: {part}", hint="name another with --vm")
-    truth = part.future[:, 0]
+    truth = part.truth[:, 0]
     first = _liveliest(truth)
     shown = slice(first, first + SHOWN_STEPS)
     forecasts = {
         each.name: to_judged(each, part, forecast(each, part)[..., 0])[shown, 0] for each in contenders
     }
-    return Trace(vm, dataset.step_s, first, truth[shown], forecasts)
+    return Trace(vm, dataset.units, dataset.step_s, first, truth[shown], forecasts)
 
 
 def _liveliest(truth: Floats) -> int:

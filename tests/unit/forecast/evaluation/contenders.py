@@ -29,7 +29,7 @@ def contender(name: str = "mine", **about: Any) -> Contender:
     horizon = about.get("horizon", 1)
     plain: dict[str, Any] = {
         "kind": "model",
-        "space": "judged",
+        "space": "scaled",
         "window": 3,
         "horizon": horizon,
         "predict": last(horizon, len(about.get("quantiles", ()))),

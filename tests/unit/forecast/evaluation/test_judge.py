@@ -57,6 +57,20 @@ def test_the_longest_window_decides_for_all() -> None:
     assert (narrow.forecasts, wide.forecasts) == (80 - 12, 80 - 20)  # the mean sees twelve steps
 
 
+def test_ratios_of_an_allotment_are_judged_as_they_are() -> None:
+    """Not by a VM's own range, in which the noise of what stands still would weigh as much as a burst."""
+    ratios = [Series(vm, each.unix_s, each.values / 2000) for vm in "ab" for each in [noise(vm)]]
+    data = dataset(*ratios, units="allotment")
+    judgement = judged(contender(), contender("own", space="own", scaling="none"), data=data)
+    changes = np.concatenate([np.diff(each.values, axis=0)[-200:] for each in ratios])
+    rms = np.sqrt(np.square(changes, dtype=np.float64).mean(axis=0))
+    base, own, mine = (judgement.contestant(name) for name in ("persistence", "own", "mine"))
+    assert base and own and mine
+    assert list(base.errors[0].rmse.values()) == pytest.approx(rms.tolist(), rel=1e-5)
+    assert own.errors[0].rmse == base.errors[0].rmse
+    assert list(mine.errors[0].rmse.values()) == pytest.approx(rms.tolist(), rel=0.01)  # its past is clipped
+
+
 def test_what_is_in_own_units_is_judged_in_the_scaled_space() -> None:
     judgement = judged(contender(), contender("own", space="own", scaling="none"))
     mine, own = judgement.contestant("mine"), judgement.contestant("own")
