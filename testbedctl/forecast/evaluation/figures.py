@@ -50,6 +50,7 @@ def trace_figure(trace: Trace, name: str) -> Drawing:
             axes.set_title(title)
             axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
         panels[0].set_xlim(steps[0], steps[-1])
+        panels[-1].locator_params(axis="x", integer=True)
         panels[-1].set_xlabel(f"step of the judged part ({trace.step_s:g} s each)")
         canvas.supylabel(f"usage, {_space(trace.units)}", fontsize=10)
         handles, labels = panels[0].get_legend_handles_labels()
