@@ -87,9 +87,23 @@ def test_the_loss_is_least_where_mean_and_quantiles_are_right() -> None:
 
 def test_the_loss_is_finite_and_has_a_gradient_for_windows_that_stand_still() -> None:
     learning = model().train()
-    history = torch.cat([torch.zeros(2, 24, 4), windows(2)])
-    learning.loss(learning(history), torch.rand(4, 6, 4), history).backward()
-    assert all(torch.isfinite(each.grad).all() for each in learning.parameters())
+    some_still, all_still = torch.cat([torch.zeros(2, 24, 4), windows(2)]), torch.ones(4, 24, 4)
+    for history, target in ((some_still, torch.rand(4, 6, 4)), (all_still, torch.ones(4, 6, 4))):
+        learning.zero_grad()
+        learning.loss(learning(history), target, history).backward()
+        assert all(torch.isfinite(each.grad).all() for each in learning.parameters())
+
+
+def test_a_nearer_step_weighs_more() -> None:
+    history, target = windows(8), windows(8, 6)
+    right = target[..., None].expand(-1, -1, -1, 1)
+
+    def loss(step: int) -> float:
+        output = right.clone()
+        output[:, step] += 0.1
+        return float(model(quantiles=()).loss(output, target, history))
+
+    assert loss(0) == pytest.approx(6 * loss(5), rel=0.01)
 
 
 def test_it_learns_a_burst_every_fourth_step() -> None:
