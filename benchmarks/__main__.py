@@ -9,7 +9,7 @@ from importlib import import_module
 from benchmarks.command import own_state
 from benchmarks.table import Row, render
 
-NAMES = ("start_up", "chain", "sharing", "dataset", "forecast_speed", "forecast_models")
+NAMES = ("start_up", "chain", "sharing", "dataset", "forecast_speed", "forecast_models", "forecast_bound")
 
 
 def main() -> None:

@@ -37,7 +37,8 @@ LEARNED, UNSEEN, SEED = 120, 40, 0
 HORIZONS = (1, 6)
 PAPER = ("lstm", "transformer")
 PEERS = (("lstm", 1, 1e-3), ("lstm", 6, 1e-3), ("transformer", 1, 3e-4))
-"""Model, horizon, learning rate. With 0.001 the Transformer stays a constant here (1.9 × persistence)."""
+"""Model, horizon, learning rate. The Transformer's was chosen by its validation MAE after three epochs of
+50,000 windows: 0.0342 with 3e-4, 0.0365 with 1e-4, and 0.0947, that of a constant, with 1e-3."""
 WINDOWS_PER_EPOCH = 100_000
 LIMIT_S = 420.0
 """A training of the paper's models that has not ended by then is judged as it is, and the row says so."""
@@ -51,11 +52,11 @@ def measure() -> list[Row]:
         return [Row("forecasts on unseen VMs", "", "–", None, f"data absent: {', '.join(missing)}")]
     with tempfile.TemporaryDirectory(prefix="testbedctl-benchmark-") as name:
         place = Path(name)
-        month, foreign = _dataset(MONTH, place / "month"), _dataset(FOREIGN, place / "foreign")
+        month, foreign = imported(MONTH, place / "month"), imported(FOREIGN, place / "foreign")
         learned = choose(month, LEARNED, SEED)
         unseen = choose(month, UNSEEN, SEED, exclude=learned)
         models = {
-            label: _trained(label, config, month, learned, place / label) for label, config in _contestants()
+            label: trained(label, config, month, learned, place / label) for label, config in _contestants()
         }
         here = run([of_model(each, label, month) for label, each in models.items()], month, unseen).judgement
         there = run(
@@ -74,17 +75,24 @@ def _contestants() -> Iterator[tuple[str, TrainingConfig]]:
             model=model, horizon=horizon, learning_rate=rate, windows_per_epoch=WINDOWS_PER_EPOCH
         )
         yield f"{model}-{horizon}", config
-    yield "change", load_config(data_dir("profiles") / "forecast" / "change.yaml")
+    yield "change", ours()
 
 
-def _dataset(source: Path, place: Path) -> Dataset:
+def ours() -> TrainingConfig:
+    """The configuration of `change` for a public trace."""
+    return load_config(data_dir("profiles") / "forecast" / "change.yaml")
+
+
+def imported(source: Path, place: Path) -> Dataset:
+    """A trace as a data set, written to ``place``."""
     import_traces(source, place, terms="research use, cite the Grid Workloads Archive", max_broken_share=0.01)
     return open_dataset(place)
 
 
-def _trained(
+def trained(
     label: str, config: TrainingConfig, dataset: Dataset, vms: Sequence[str], directory: Path
 ) -> TrainedModel:
+    """Train on these VMs, and tell each epoch; the paper's models are cut off at ``LIMIT_S``."""
     begun = time.monotonic()
 
     def observe(epoch: Epoch) -> None:
@@ -111,16 +119,7 @@ def _rows(judgement: Judgement, models: dict[str, TrainedModel]) -> Iterator[Row
             yield Row(
                 f"{what} ÷ the paper's LSTM", f"≤ {TO_LSTM:.2f}", f"{ratio:.3f}", ratio <= TO_LSTM, note
             )
-        above = row.share_above(0.9)
-        low, high = ABOVE
-        asked = f"{percent(low):.0f}–{percent(high):.0f} %"
-        reached = "no such quantile" if above is None else f"{percent(above):.1f} %"
-        yield Row(
-            f"{row.name}: steps above the 90 % quantile",
-            asked,
-            reached,
-            above is not None and low <= above <= high,
-        )
+        yield _calibration(row, f"{UNSEEN} unseen VMs")
         took = models[row.name].seconds
         yield Row(
             f"{row.name}: training on {LEARNED} VMs",
@@ -128,6 +127,15 @@ def _rows(judgement: Judgement, models: dict[str, TrainedModel]) -> Iterator[Row
             f"{human_duration(took)}, {len(models[row.name].history)} epochs",
             took <= TRAINING_S,
         )
+
+
+def _calibration(row: Contestant, where: str) -> Row:
+    """How often the truth is above the upper quantile."""
+    above, (low, high) = row.share_above(0.9), ABOVE
+    asked = f"{percent(low):.0f}–{percent(high):.0f} %"
+    reached = "no such quantile" if above is None else f"{percent(above):.1f} %"
+    met = above is not None and low <= above <= high
+    return Row(f"{row.name}, {where}: steps above the 90 % quantile", asked, reached, met)
 
 
 def _beside(judgement: Judgement, models: dict[str, TrainedModel]) -> Iterator[Row]:
@@ -149,12 +157,15 @@ def _beside(judgement: Judgement, models: dict[str, TrainedModel]) -> Iterator[R
 
 def _foreign(judgement: Judgement) -> Iterator[Row]:
     """Materna 01, which no model has learned from."""
+    where = f"foreign trace {FOREIGN.parent.name}"
     for row in judgement.contestants:
         if row.kind == "model":
             for ahead in [each for each in HORIZONS if each <= row.horizon]:
                 ratio = _mean(row, ahead) / _mean(_row(judgement, PERSISTENCE), ahead)
-                what = f"{row.name}, {_ahead(ahead)}, foreign trace {FOREIGN.parent.name}: RMSE ÷ persistence"
+                what = f"{row.name}, {_ahead(ahead)}, {where}: RMSE ÷ persistence"
                 yield Row(what, "", f"{ratio:.3f}", None)
+            if row.config["model"] not in PAPER:
+                yield _calibration(row, where)
 
 
 def _row(judgement: Judgement, name: str) -> Contestant:

@@ -28,18 +28,26 @@ def elbow_drawing(found: Fit) -> Drawing:
     return Drawing("elbow", caption, draw, (8.0, 3.4))
 
 
+def picture_kind(path: Path) -> str:
+    """The format that the ending of ``path`` names. Raises UsageError if it stands for no picture."""
+    kind = path.suffix.removeprefix(".").lower()
+    if kind not in FORMATS:
+        raise UsageError(f"{path} names no kind of picture", hint=f"end it in one of: {', '.join(FORMATS)}")
+    return kind
+
+
 def write_figure(found: Fit, path: Path) -> None:
     """Write the figure in the format that the ending of ``path`` names.
 
     Raises UsageError for an ending that stands for no picture, RunFailed if the file cannot be written.
     """
-    kind = path.suffix.removeprefix(".").lower()
-    if kind not in FORMATS:
-        raise UsageError(f"{path} names no kind of picture", hint=f"end it in one of: {', '.join(FORMATS)}")
-    write_bytes(path, image(elbow_drawing(found), kind))
+    write_bytes(path, image(elbow_drawing(found), picture_kind(path)))
 
 
 def _panel(axes: Any, name: str, feature: FeatureFit) -> None:
+    if not feature.distortion:
+        axes.set_title(f"{_TITLES[name]}: too few sizes are left")
+        return
     curve, ks = feature.distortion, range(1, len(feature.distortion) + 1)
     axes.plot(ks, curve, marker="D", color=BLUE, label="distortion")
     axes.plot((ks[0], ks[-1]), (curve[0], curve[-1]), color=GREY, linewidth=0.8, label="chord")

@@ -6,8 +6,10 @@ side of it by the rule of Table 3 as by k-means.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
@@ -20,16 +22,24 @@ from testbedctl.spec.assignment import CLASSES
 from testbedctl.spec.classes import Classes, Fitted, Limits, Proportions, Range, Ranges, class_within
 from testbedctl.spec.testbed import VnfClass
 
+if TYPE_CHECKING:
+    import numpy as np
+
 FEATURES = ("vcpus", "ram_gib")
 TYPES = len(CLASSES)
+_Grouping = tuple[tuple[float, ...], int | None, tuple[Cluster, ...]]
+"""The curve, its elbow and the clusters."""
 
 
 @dataclass(frozen=True)
 class FeatureFit:
-    """One feature: its curve over k = 1 …, the elbow, the clusters, and what was left out as an outlier."""
+    """One feature: its curve over k = 1 …, the elbow, the clusters, and what was left out as an outlier.
+
+    Where outliers leave too few sizes for clusters, the curve and the clusters are empty.
+    """
 
     distortion: tuple[float, ...]
-    elbow: int
+    elbow: int | None
     clusters: tuple[Cluster, ...]
     ordinary: Range
     outliers: Mapping[str, float]
@@ -44,6 +54,8 @@ class FeatureFit:
 class Fit:
     """What was found. ``limits`` are those that hold: the previous ones if new data brought outliers.
 
+    ``fitted_limits`` are those of the clusters, if there are any; ``limits_from`` and ``ordinary_from`` are
+    ``fit`` or ``previous``.
     ``kept`` are the names that keep the previous proportions; without previous classes, all of them.
     """
 
@@ -54,6 +66,7 @@ class Fit:
     fitted_limits: Limits | None
     limits: Limits | None
     limits_from: str
+    ordinary_from: str
     by_class: Mapping[VnfClass, tuple[str, ...]]
     proportions: Proportions | None
     kept: Mapping[VnfClass, list[str]]
@@ -71,7 +84,8 @@ def fit(
     """Cluster the VMs of ``data``; ``most`` is the largest k of the curve.
 
     ``previous``: classes that were fitted before; what is extraordinary for their data is an outlier. Without
-    them, what is so for ``data``. Limits and labels need ``k`` = 3.
+    them, what is so for ``data``. If there are outliers, the previous limits hold, whether or not the other
+    VMs make clusters. Limits and labels need ``k`` = 3.
 
     Raises ``Inconclusive`` for too few VMs or sizes, ``UsageError`` for ``previous`` that were never fitted.
     """
@@ -80,14 +94,21 @@ def fit(
         raise Inconclusive(
             f"no VM of {data.dataset} has cores and memory", hint="import a trace with provisioned resources"
         )
-    features = {}
-    for name in FEATURES:
-        ordinary: Range | None = getattr(before.ordinary, name) if before else None
-        features[name] = _fit_feature(data, name, ordinary, k, most, seed, keep_outliers)
-    fitted = Limits(**{name: features[name].limits for name in FEATURES}) if k == TYPES else None
-    moved = previous is None or not any(feature.outliers for feature in features.values())
-    limits = fitted if previous is None or moved else previous.limits
-    by_class = _labelled(data, limits) if limits and fitted else {}
+    ordinary = before.ordinary if before else _ordinary(data)
+    left_out = {
+        name: outside(data.feature(name), getattr(ordinary, name)) & (not keep_outliers) for name in FEATURES
+    }
+    retained = previous.limits if previous and any(mask.any() for mask in left_out.values()) else None
+    group = _grouped_if_possible if retained else _grouped
+    features = {
+        name: _feature(
+            data, name, ordinary, left_out[name], group(data.feature(name)[~left_out[name]], k, most, seed)
+        )
+        for name in FEATURES
+    }
+    fitted = _limits(features) if k == TYPES else None
+    limits = (retained or fitted) if k == TYPES else None
+    by_class = _labelled(data, limits) if limits else {}
     proportions = before.proportions if before else proportions_of(by_class) if by_class else None
     return Fit(
         data=data,
@@ -95,8 +116,9 @@ def fit(
         seed=seed,
         features=features,
         fitted_limits=fitted,
-        limits=limits if fitted else None,
-        limits_from="fit" if moved else "previous",
+        limits=limits,
+        limits_from="previous" if retained else "fit",
+        ordinary_from="previous" if before else "fit",
         by_class=by_class,
         proportions=proportions,
         kept=keep_proportions(by_class, proportions, seed) if proportions and by_class else {},
@@ -113,32 +135,38 @@ def new_classes(found: Fit, base: Classes) -> Classes:
         raise UsageError(
             f"{found.k} clusters make no three types", hint="leave --k at 3, or leave out --output"
         )
-    types: object = base.types
+    vms = f"{len(found.data.vms)} VMs of {found.data.dataset}"
+    made: dict[str, object] = {"limits": found.limits}
     if found.limits_from == "fit":
-        types = {each: _typical(found, found.limits, each, base) for each in CLASSES}
-    ordinary = Ranges(**{feature: found.features[feature].ordinary for feature in FEATURES})
-    record = Fitted(
+        made["description"] = f"Limits fitted to {vms}"
+        made["types"] = {each: _typical(found, found.limits, each, base) for each in CLASSES}
+    else:
+        made["description"] = f"Limits of before, as there are outliers among {vms}"
+    with _unfit_told("leave out --output"):
+        made["fitted"] = _record(found, found.proportions)
+        return Classes.model_validate({**dict(base), **made})
+
+
+def _record(found: Fit, proportions: Proportions) -> Fitted:
+    return Fitted(
         dataset=found.data.dataset,
         sha256=found.data.sha256,
         vms=len(found.data.vms),
         seed=found.seed,
         limits_from=found.limits_from,
-        ordinary=ordinary,
-        proportions=found.proportions,
+        ordinary=Ranges(**{feature: found.features[feature].ordinary for feature in FEATURES}),
+        proportions=proportions,
     )
-    made = {
-        "description": f"Limits fitted to {len(found.data.vms)} VMs of {found.data.dataset}",
-        "limits": found.limits,
-        "types": types,
-        "fitted": record,
-    }
+
+
+@contextmanager
+def _unfit_told(hint: str) -> Iterator[None]:
+    """Sizes that no classes file can hold, in a line."""
     try:
-        return Classes.model_validate({**dict(base), **made})
+        yield
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
-        raise Inconclusive(
-            f"VMs of these sizes make no classes: {wrong}", hint="leave out --output"
-        ) from None
+        raise Inconclusive(f"VMs of these sizes make no classes: {wrong}", hint=hint) from None
 
 
 def _fitted_before(previous: Classes | None) -> Fitted | None:
@@ -150,22 +178,38 @@ def _fitted_before(previous: Classes | None) -> Fitted | None:
     return previous.fitted if previous else None
 
 
-def _fit_feature(
-    data: Provisioned, name: str, ordinary: Range | None, k: int, most: int, seed: int, keep_outliers: bool
+def _ordinary(data: Provisioned) -> Ranges:
+    return Ranges(**{name: ordinary_range(data.feature(name)) for name in FEATURES})
+
+
+def _grouped(values: np.ndarray, k: int, most: int, seed: int) -> _Grouping:
+    groups = clusters(values, k, seed)
+    curve = distortions(values, most, seed)
+    return curve, elbow(curve), groups
+
+
+def _grouped_if_possible(values: np.ndarray, k: int, most: int, seed: int) -> _Grouping:
+    """Nothing for too few sizes: previous limits hold without."""
+    try:
+        return _grouped(values, k, most, seed)
+    except Inconclusive:
+        return (), None, ()
+
+
+def _feature(
+    data: Provisioned, name: str, ordinary: Ranges, left_out: np.ndarray, grouping: _Grouping
 ) -> FeatureFit:
     values = data.feature(name)
-    known = ordinary or ordinary_range(values)
-    left_out = outside(values, known) & (not keep_outliers)
-    inside = values[~left_out]
-    groups = clusters(inside, k, seed)
-    curve = distortions(inside, most, seed)
-    return FeatureFit(
-        distortion=curve,
-        elbow=elbow(curve),
-        clusters=groups,
-        ordinary=known,
-        outliers={vm: float(v) for vm, v, out in zip(data.vms, values, left_out, strict=True) if out},
-    )
+    outliers = {vm: float(v) for vm, v, out in zip(data.vms, values, left_out, strict=True) if out}
+    return FeatureFit(*grouping, ordinary=getattr(ordinary, name), outliers=outliers)
+
+
+def _limits(features: Mapping[str, FeatureFit]) -> Limits | None:
+    """The limits between the clusters, if both features have some."""
+    if not all(feature.clusters for feature in features.values()):
+        return None
+    with _unfit_told("are the trace's units right? the largest are 65536 cores and 1048576 GiB"):
+        return Limits(**{name: feature.limits for name, feature in features.items()})
 
 
 def _labelled(data: Provisioned, limits: Limits) -> dict[VnfClass, tuple[str, ...]]:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from testbedctl.errors import InvalidFile, UsageError
-from testbedctl.records.files import parse_json, read_text
 
 if TYPE_CHECKING:
     import numpy as np
+    import pyarrow.parquet as pq
 
-SCHEMA = "testbedctl.dataset/1"
 KIB_PER_GIB = 1024 * 1024
 BATCH_ROWS = 262_144
 """Rows that are read at a time: some MB."""
@@ -41,21 +39,21 @@ class Provisioned:
         return values
 
 
-def read_provisioned(directory: Path) -> Provisioned:
+def read_provisioned(dataset: str, sha256: str, samples: pq.ParquetFile) -> Provisioned:
     """Each VM's cores and memory in a data set, the largest over time: some VMs start with none.
 
-    A VM without cores at any time gets them from its MHz, at the median MHz of a core of the others.
-    Raises ``InvalidFile`` for something that is no data set, ``UsageError`` for one without these columns.
+    ``samples`` are those of the data set of this name, and have this hash. A VM without cores at any time
+    gets them from its MHz, at the median MHz of a core of the others.
+    Raises ``InvalidFile`` for samples that cannot be read, ``UsageError`` for some without these columns.
     """
-    manifest = _manifest(directory)
-    largest = _largest(directory / "samples.parquet")
+    largest = _largest(dataset, samples)
     cores, mhz, kib = (_array([vm[column] for vm in largest.values()]) for column in _COLUMNS)
     vcpus = _with_cores_from_mhz(cores, mhz)
     known = (vcpus > 0) & (kib > 0)
     vms = tuple(largest)
     return Provisioned(
-        dataset=str(manifest["name"]),
-        sha256=str(manifest["sha256"]),
+        dataset=dataset,
+        sha256=sha256,
         vms=_named(vms, known),
         vcpus=vcpus[known],
         ram_gib=kib[known] / KIB_PER_GIB,
@@ -74,27 +72,27 @@ def _with_cores_from_mhz(cores: np.ndarray, mhz: np.ndarray) -> np.ndarray:
     return np.where(cores > 0, cores, np.ceil(np.round(mhz / mhz_per_core, 2)))
 
 
-def _largest(path: Path) -> Mapping[str, dict[str, float]]:
+def _largest(dataset: str, samples: pq.ParquetFile) -> Mapping[str, dict[str, float]]:
     """By VM, the largest value of each column; read in batches: a month of 500 VMs needs little memory."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
+    _require_columns(dataset, samples.schema_arrow.names)
     try:
-        with pq.ParquetFile(path) as file:
-            _require_columns(path, file.schema_arrow.names)
-            batches = file.iter_batches(batch_size=BATCH_ROWS, columns=["vm", *_COLUMNS])
-            parts = [_largest_of(pa.Table.from_batches([batch])) for batch in batches]
+        batches = samples.iter_batches(batch_size=BATCH_ROWS, columns=["vm", *_COLUMNS])
+        parts = [_largest_of(pa.Table.from_batches([batch])) for batch in batches]
     except (OSError, pa.ArrowException) as error:
-        raise InvalidFile(f"{path} cannot be read: {error}", hint="import the data set again") from error
+        raise InvalidFile(
+            f"samples of {dataset} cannot be read: {error}", hint="import the data set again"
+        ) from error
     rows = _largest_of(pa.concat_tables(parts)).to_pylist() if parts else []
     return {row["vm"]: {column: row[column] or 0.0 for column in _COLUMNS} for row in sorted(rows, key=_vm)}
 
 
-def _require_columns(path: Path, names: Sequence[str]) -> None:
+def _require_columns(dataset: str, names: Sequence[str]) -> None:
     missing = [column for column in ("vm", *_COLUMNS) if column not in names]
     if missing:
         raise UsageError(
-            f"{path} has no column {missing[0]}: classes need what VMs are provisioned with",
+            f"{dataset} has no column {missing[0]}: classes need what VMs are provisioned with",
             hint="import a public trace (Bitbrains, Materna); telemetry of a run has only usage",
         )
 
@@ -109,19 +107,6 @@ def _largest_of(table: Any) -> Any:
     plain = table.set_column(0, "vm", table["vm"].cast(pa.string()))
     grouped = plain.group_by("vm").aggregate([(column, "max") for column in _COLUMNS])
     return grouped.select(["vm", *(f"{column}_max" for column in _COLUMNS)]).rename_columns(["vm", *_COLUMNS])
-
-
-def _manifest(directory: Path) -> Mapping[str, Any]:
-    path = directory / "manifest.json"
-    if not path.is_file():
-        raise InvalidFile(f"{directory} is no data set", hint="make one: `testbedctl dataset import`")
-    document = parse_json(read_text(path), path)
-    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
-        raise InvalidFile(f"{path} is no manifest of a data set ({SCHEMA})", hint="import the data set again")
-    lacking = [key for key in ("name", "sha256") if not isinstance(document.get(key), str)]
-    if lacking:
-        raise InvalidFile(f"{path} lacks {lacking[0]!r}", hint="import the data set again")
-    return document
 
 
 def _array(values: list[float]) -> np.ndarray:

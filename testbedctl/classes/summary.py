@@ -9,8 +9,11 @@ from testbedctl.classes.clusters import elbow
 from testbedctl.classes.fit import FeatureFit, Fit
 from testbedctl.errors import Inconclusive
 from testbedctl.spec.claims import load_claims
+from testbedctl.units import count
 
 CLAIM = "FI-10"
+ENOUGH_VMS = 100
+"""With fewer, the 99th percentile is near the largest VM, and hardly any VM lies far beyond it."""
 
 
 def summary(found: Fit) -> dict[str, Any]:
@@ -30,6 +33,7 @@ def summary(found: Fit) -> dict[str, Any]:
             "without_cpu_or_ram": list(found.data.without),
         },
         "claims": _claims(found),
+        "warnings": _warnings(found),
     }
 
 
@@ -68,7 +72,7 @@ def _types(found: Fit) -> list[dict[str, Any]]:
 
 def _claims(found: Fit) -> list[dict[str, Any]]:
     """The numbers of the paper, and what came out here; ``met``: within the tolerance that was set before."""
-    measured: dict[str, float] = {
+    measured: dict[str, float | None] = {
         "elbow_cpu": found.features["vcpus"].elbow,
         "elbow_ram": found.features["ram_gib"].elbow,
     }
@@ -81,9 +85,16 @@ def _claims(found: Fit) -> list[dict[str, Any]]:
             "quantity": claim.quantity,
             "place": claim.place,
             "paper": claim.value,
-            "measured": measured[claim.quantity],
-            "met": claim.met_by(measured[claim.quantity]),
+            "measured": value,
+            "met": claim.met_by(value),
         }
         for claim in load_claims()
-        if claim.id == CLAIM and claim.quantity in measured
+        if claim.id == CLAIM and (value := measured.get(claim.quantity)) is not None
     ]
+
+
+def _warnings(found: Fit) -> list[str]:
+    vms = len(found.data.vms)
+    if found.ordinary_from == "fit" and vms < ENOUGH_VMS:
+        return [f"hardly any outlier can be found among {count(vms, 'VM')}: it takes about {ENOUGH_VMS}"]
+    return []

@@ -15,14 +15,22 @@ def shown(document: dict[str, Any]) -> Iterator[Table | str]:
     yield f"{data['vms']} VMs of {data['name']}, k-means with k = {document['k']}"
     for name, label in (("vcpus", "CPU, cores"), ("ram_gib", "RAM, GiB")):
         yield ""
-        yield _clusters_table(label, document["features"][name])
-        yield from _curve(document["features"][name])
+        yield from _feature(label, document["features"][name])
     if document["types"]:
         yield ""
         yield _types_table(document)
-        yield ""
-        yield _claims_table(document["claims"])
+        if document["claims"]:
+            yield ""
+            yield _claims_table(document["claims"])
     yield from _remarks(document)
+
+
+def _feature(label: str, feature: dict[str, Any]) -> Iterator[Table | str]:
+    if feature["clusters"]:
+        yield _clusters_table(label, feature)
+        yield from _curve(feature)
+    else:
+        yield f"{label}: too few sizes are left for clusters"
 
 
 def _clusters_table(label: str, feature: dict[str, Any]) -> Table:
@@ -48,7 +56,7 @@ def _types_table(document: dict[str, Any]) -> Table:
     (low_cpu, high_cpu), (low_ram, high_ram) = limits["vcpus"], limits["ram_gib"]
     rules = {
         "T1": f"≤ {low_cpu:g} vCPU and ≤ {low_ram:.4g} GiB",
-        "T2": "between",
+        "T2": "everything else",
         "T3": f"> {high_cpu:g} vCPU and > {high_ram:.4g} GiB",
     }
     title = "Types" if document["limits_from"] == "fit" else "Types, by the previous limits"
@@ -78,6 +86,8 @@ def _remarks(document: dict[str, Any]) -> list[str]:
         told = ", ".join(f"{vm} ({value:.4g} {unit})" for vm, value in outliers.items())
         if told:
             lines.append(f"left out of the clusters as outliers: {told}")
+    if document["limits_from"] == "previous" and not document["fitted_limits"]:
+        lines.append("no limits were fitted: the previous ones hold")
     wanted = [f"{100 * each['proportion_kept']:.1f}" for each in document["types"]]
     kept = [str(len(each["kept"])) for each in document["types"]]
     if any(len(each["kept"]) != each["vms"] for each in document["types"]):
@@ -88,4 +98,4 @@ def _remarks(document: dict[str, Any]) -> list[str]:
     ):
         if document["vms"][key]:
             lines.append(f"{words}: {', '.join(document['vms'][key])}")
-    return lines
+    return lines + [f"warning: {each}" for each in document["warnings"]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,6 +15,7 @@ from testbedctl.errors import UsageError
 
 if TYPE_CHECKING:
     from testbedctl.classes.fit import Fit
+    from testbedctl.classes.provisioned import Provisioned
     from testbedctl.spec.classes import Classes
     from testbedctl.spec.placement import Placement
 
@@ -111,14 +113,14 @@ def fit(
 ) -> None:
     """Fit the limits of the types to the cores and the memory of a trace's VMs."""
     from testbedctl.classes import fit as fitting
-    from testbedctl.classes.provisioned import read_provisioned
     from testbedctl.classes.summary import summary
     from testbedctl.classes.terminal import shown
     from testbedctl.spec.loader import load_classes
 
+    _check_places(output, figure)
     base = load_classes(previous)
     found = fitting.fit(
-        read_provisioned(dataset),
+        _provisioned(dataset),
         k=k,
         most=max_k,
         seed=seed,
@@ -135,14 +137,33 @@ def fit(
             err().print(f"written: {path}", markup=False, soft_wrap=True)
 
 
+def _finite(value: float | None) -> float | None:
+    """A number that can be compared: ``nan`` is neither below nor above any bound."""
+    if value is not None and not math.isfinite(value):
+        raise typer.BadParameter(f"{value} is not a finite number.")
+    return value
+
+
 VcpusOption = Annotated[
     float | None,
-    typer.Option("--vcpus", envvar="TESTBEDCTL_VCPUS", min=0.001, help="Cores.", show_default=False),
+    typer.Option(
+        "--vcpus",
+        envvar="TESTBEDCTL_VCPUS",
+        min=0.001,
+        callback=_finite,
+        help="Cores.",
+        show_default=False,
+    ),
 ]
 RamGibOption = Annotated[
     float | None,
     typer.Option(
-        "--ram-gib", envvar="TESTBEDCTL_RAM_GIB", min=0.001, help="Memory in GiB.", show_default=False
+        "--ram-gib",
+        envvar="TESTBEDCTL_RAM_GIB",
+        min=0.001,
+        callback=_finite,
+        help="Memory in GiB.",
+        show_default=False,
     ),
 ]
 SliceTypeOption = Annotated[
@@ -158,6 +179,7 @@ BandwidthMbpsOption = Annotated[
         envvar="TESTBEDCTL_BANDWIDTH_MBPS",
         min=0.001,
         max=1_000_000,
+        callback=_finite,
         help="Wished bandwidth in Mb/s.",
         show_default=False,
     ),
@@ -169,6 +191,7 @@ LatencyMsOption = Annotated[
         envvar="TESTBEDCTL_LATENCY_MS",
         min=0.001,
         max=10_000,
+        callback=_finite,
         help="Longest one-way delay in ms.",
         show_default=False,
     ),
@@ -220,6 +243,26 @@ def assign(
         emit_json(asdict(placed))
     else:
         _show_placement(placed)
+
+
+def _provisioned(dataset: Path) -> Provisioned:
+    from testbedctl.classes.provisioned import read_provisioned
+    from testbedctl.forecast.dataset.store import opened_samples
+
+    manifest, samples = opened_samples(dataset)
+    with samples:
+        return read_provisioned(manifest.name, manifest.sha256, samples)
+
+
+def _check_places(output: Path | None, figure: Path | None) -> None:
+    """Refuse what cannot be written before anything is."""
+    from testbedctl.classes.figure import picture_kind
+    from testbedctl.classes.writing import check_place
+
+    if figure:
+        picture_kind(figure)
+    if output:
+        check_place(output)
 
 
 def _write(found: Fit, base: Classes, output: Path | None, figure: Path | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -59,6 +60,12 @@ def register(app: typer.Typer) -> None:
     app.add_typer(dataset, rich_help_panel=PANEL)
 
 
+def _checked_share(share: float) -> float:
+    if math.isnan(share):  # a range of numbers lets it pass
+        raise typer.BadParameter("nan is no share")
+    return share
+
+
 @dataset.command("import")
 def import_(
     path: Annotated[
@@ -79,6 +86,7 @@ def import_(
             envvar="TESTBEDCTL_MAX_BROKEN_SHARE",
             min=0,
             max=1,
+            callback=_checked_share,
             help="More broken rows than this share are an error.",
         ),
     ] = 0.01,

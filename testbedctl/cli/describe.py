@@ -74,7 +74,7 @@ def validate(
             places=[Place(**place) for result in wrong for place in result["places"]],
             hint=wrong[0]["hint"]
             if len(wrong) == 1
-            else "`testbedctl schema testbed|profile` prints what is allowed",
+            else "`testbedctl schema testbed|profile|classes` prints what is allowed",
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     Model = TypeVar("Model", bound=BaseModel)
 
-FULL_DISK_HINT = "free some space, or point TESTBEDCTL_RUNS to another disk; what was written so far is kept"
+FULL_DISK_HINT = "free some space, or write to another disk; what was there before is kept"
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -31,6 +32,8 @@ def write_bytes(path: Path, data: bytes) -> None:
         temporary.replace(path)
         sync_directory(path.parent)
     except OSError as error:
+        with suppress(OSError):
+            temporary.unlink()
         raise cannot_write(path, error) from error
 
 

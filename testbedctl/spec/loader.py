@@ -96,7 +96,7 @@ def find(ref: str | Path, kind: Kind) -> Path:
 
 
 def find_any(ref: str) -> Path:
-    """The same for a testbed or a stress profile; a testbed comes first.
+    """The same for a file of any kind; a testbed comes first.
 
     Raises ``UsageError`` naming what ships if there is no such name.
     """
@@ -104,11 +104,12 @@ def find_any(ref: str) -> Path:
     if not re.fullmatch(NAME_PATTERN, ref) or path.is_file():
         return path
     files = [f for kind in _FOLDERS for f in sorted((data_dir("profiles") / _FOLDERS[kind]).glob("*.yaml"))]
+    files.append(data_dir("profiles") / "classes.yaml")
     if shipped := next((file for file in files if file.stem == ref), None):
         return shipped
     known = [file.stem for file in files]
     raise UsageError(
-        f"there is no file {quote(ref)}, and no testbed or stress profile of that name"
+        f"there is no file {quote(ref)}, and no testbed, stress profile or classes file of that name"
         f"{did_you_mean(ref, known)}",
         hint=f"give a file, or one of those that ship with testbedctl: {listed(known)}",
     )

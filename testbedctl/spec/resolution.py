@@ -135,6 +135,8 @@ def _wished(desk: _Desk, service: str, name: str, vnf: WrittenVnf) -> _Draft:
     vnf_class, why = class_for(desk.classes, wished)
     vnf_class, why = (vnf.vnf_class, "") if vnf.vnf_class else (vnf_class, f"class {vnf_class}: {why}")
     given = desk.classes.type_of(vnf_class)
+    if wished.bandwidth_mbps > given.bandwidth_mbps:
+        raise UsageError(f"{vnf_class} carries {given.bandwidth_mbps:g} Mb/s, not {wished.bandwidth_mbps:g}")
     flavour = Flavour(
         vcpus=given.vcpus, ram_mib=round(given.ram_gib * MIB_PER_GIB), network_mbps=wished.bandwidth_mbps
     )

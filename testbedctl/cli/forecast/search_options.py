@@ -72,7 +72,7 @@ Minutes = Annotated[
         "--minutes",
         envvar="TESTBEDCTL_SEARCH_MINUTES",
         min=0.01,
-        help="End after so many minutes; the trial that runs then is cut off.",
+        help="End after so many minutes; the trial that runs then is cut off, and tried again later.",
         show_default=False,
     ),
 ]

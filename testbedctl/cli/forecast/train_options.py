@@ -44,12 +44,12 @@ Model = Annotated[
     ),
 ]
 Config = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
         "--config",
         envvar="TESTBEDCTL_TRAIN_CONFIG",
-        metavar="FILE",
-        help="A configuration in YAML; the other options win over it.",
+        metavar="NAME|FILE",
+        help="A configuration that ships (change, testbed) or one in YAML; the other options win over it.",
         show_default=False,
     ),
 ]

@@ -25,7 +25,7 @@ def opened_archive(path: Path) -> Iterator[tuple[zipfile.ZipFile, list[zipfile.Z
     """
     try:
         archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError, ValueError) as error:
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
         raise InvalidFile(f"{path} is no zip that can be read: {error}", hint="fetch it again") from error
     with archive:
         members = [info for info in archive.infolist() if not info.is_dir()]
@@ -47,6 +47,8 @@ def _check_names(path: Path, members: list[zipfile.ZipInfo]) -> None:
 def _unsafe(info: zipfile.ZipInfo) -> str | None:
     name = info.filename
     parts = PurePosixPath(name.replace("\\", "/")).parts
+    if not parts:
+        return f"{name!r} names no file"
     if ".." in parts or name.startswith(("/", "\\")) or ":" in parts[0]:
         return f"{name!r} leads out of the archive"
     if stat.S_ISLNK(info.external_attr >> 16):

@@ -14,8 +14,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from testbedctl.errors import Inconclusive
 from testbedctl.forecast.dataset.arrays import numbers
-from testbedctl.forecast.dataset.features import COLUMNS, PARTS
+from testbedctl.forecast.dataset.features import COLUMNS, NEEDED, PARTS
 from testbedctl.forecast.dataset.manifest import Manifest
 from testbedctl.forecast.dataset.moments import Moments
 from testbedctl.forecast.dataset.store import column_sum, opened_samples
@@ -49,12 +50,15 @@ class Spread:
 @dataclass(frozen=True)
 class Description:
     """``pooled``: Pearson's r over all rows; ``within``: the median over the VMs of each VM's own r; both
-    float64[k, k] in the order of ``spreads``, NaN where a feature is constant."""
+    float64[k, k] in the order of ``spreads``, NaN where a feature is constant. ``rows`` have all features and
+    count for them; ``partial`` are columns that were left out because only some VMs have them."""
 
     manifest: Manifest
     spreads: dict[str, Spread]
     pooled: NDArray[np.float64]
     within: NDArray[np.float64]
+    rows: int
+    partial: tuple[str, ...]
 
     @property
     def kept(self) -> dict[str, str]:
@@ -80,11 +84,16 @@ def strength(correlation: float) -> str:
 def describe(path: Path) -> Description:
     """Describe the data set in ``path``. Rows without one of its features are left out of the correlations.
 
-    Raises as ``store.open_dataset``.
+    Raises Inconclusive if no row has all features, and as ``store.open_dataset``.
     """
     manifest, samples = opened_samples(path)
-    columns = [name for name in COLUMNS[manifest.units] if _has_values(samples, name)]
+    shares = {name: _vms_with(samples, manifest, name) for name in COLUMNS[manifest.units]}
+    needed = NEEDED[manifest.units]
+    columns = [name for name, share in shares.items() if share == 1 or name in needed]
     owns = list(_moments(samples, manifest, columns))
+    if not owns:
+        raise Inconclusive(f"no row of {path} has all of {', '.join(columns)}")
+    together = reduce(add, owns)
     steady = np.mean([~own.varies_by_more_than(STEADY) for own in owns], axis=0)
     return Description(
         manifest,
@@ -92,13 +101,18 @@ def describe(path: Path) -> Description:
             name: _spread(_values(samples, name), float(share))
             for name, share in zip(_features(columns), steady, strict=True)
         },
-        reduce(add, owns).correlation(),
+        together.correlation(),
         _median([own.correlation() for own in owns]),
+        together.rows,
+        tuple(name for name, share in shares.items() if 0 < share < 1 and name not in needed),
     )
 
 
-def _has_values(samples: pq.ParquetFile, column: str) -> bool:
-    return bool(samples.read([column]).column(0).null_count < samples.metadata.num_rows)
+def _vms_with(samples: pq.ParquetFile, manifest: Manifest, column: str) -> float:
+    """The share of VMs that have a value in a column."""
+    there = np.isfinite(column_sum(samples, [column]))
+    first = np.cumsum([0, *(record.rows for record in manifest.vms.values())])[:-1]
+    return float(np.logical_or.reduceat(there, first).mean())
 
 
 def _features(columns: list[str]) -> list[str]:

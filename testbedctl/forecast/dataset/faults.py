@@ -16,13 +16,14 @@ BROKEN = {
     "infinite": "NaN or infinite",
     "negative": "below zero",
     "stamp": "no time that can be read",
-    "late": "earlier than a row of a part of the file that was sorted before",
+    "late": "earlier than the last row kept of the block before",
+    "conflict": "another row of the same time; the first is kept",
+    "step": "of a VM with another step, which is left out",
 }
 """Rows that cannot be used. More than a set share of them is an error."""
 
 LEFT_OUT = {
     "duplicate": "the same row again",
-    "conflict": "another row of the same time; the first is kept",
     "off-grid": "less than half a step after the row before",
     "not-measured": "without one of the four resources",
 }
@@ -41,9 +42,9 @@ class FaultLog:
         self.counts: Counter[str] = Counter()
         self.places: defaultdict[str, list[Place]] = defaultdict(list)
 
-    def note(self, kind: str, place: Place) -> None:
-        """Count a fault of ``kind`` (a key of ``KINDS``), and name it if it is one of the first."""
-        self.counts[kind] += 1
+    def note(self, kind: str, place: Place, rows: int = 1) -> None:
+        """Count ``rows`` of ``kind`` (a key of ``KINDS``), and name the fault if it is one of the first."""
+        self.counts[kind] += rows
         if len(self.places[kind]) < NAMED:
             self.places[kind].append(place)
 
@@ -53,6 +54,12 @@ class FaultLog:
             named = lines[: NAMED - len(self.places[kind])]
             self.counts[kind] += len(lines)
             self.places[kind] += [Place(file, line, 1, say(line)) for line in named]
+
+    def join(self, other: FaultLog) -> None:
+        """Count what another log counted."""
+        self.counts.update(other.counts)
+        for kind, places in other.places.items():
+            self.places[kind] += places[: NAMED - len(self.places[kind])]
 
     @property
     def broken(self) -> int:

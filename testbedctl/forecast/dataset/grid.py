@@ -41,22 +41,26 @@ class Rows:
 def median_step(stamps: Sequence[NDArray[np.float64]], source: str) -> float:
     """The median difference (s, to the millisecond) between a VM's successive times, over all VMs.
 
-    Raises InvalidFile if no VM has two rows.
+    Raises InvalidFile if no VM has two rows, or they are less than a millisecond apart.
     """
     apart = [np.diff(np.unique(each)) for each in stamps]
     joined = np.concatenate(apart) if apart else np.empty(0)
     if not len(joined):
         raise InvalidFile(f"{source}: no VM has two rows, so there is no step")
-    return round(float(np.median(joined)), 3)
+    step_s = round(float(np.median(joined)), 3)
+    if not step_s:
+        raise InvalidFile(f"{source}: rows are less than a millisecond apart, and no step is so short")
+    return step_s
+
+
+def is_other(own_s: float | None, step_s: float) -> bool:
+    """Whether a VM's own step, if it is known, is another than ``step_s``."""
+    return own_s is not None and abs(own_s - step_s) > STEP_TOLERANCE * step_s
 
 
 def check_steps(own_steps: Mapping[str, float | None], step_s: float) -> None:
     """Raises InvalidFile naming each VM, or its file, whose own step is another than ``step_s``."""
-    other = {
-        name: own
-        for name, own in own_steps.items()
-        if own is not None and abs(own - step_s) > STEP_TOLERANCE * step_s
-    }
+    other = {name: own for name, own in own_steps.items() if is_other(own, step_s)}
     if other:
         raise InvalidFile(
             f"{len(other)} of {len(own_steps)} VMs have another step than {step_s:g} s",
@@ -114,7 +118,9 @@ class VmGrid:
         if not late.any():
             return rows
         self._note(
-            "late", rows.lines[late], lambda _: "earlier than rows far above it: sort the file by time"
+            "late",
+            rows.lines[late],
+            lambda _: "earlier than the last row kept of the block before: sort by time",
         )
         return rows.take(~late)
 

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from testbedctl.forecast.dataset.description import QUANTILES, Description, strength
 from testbedctl.forecast.dataset.features import NEEDED, shown_name
-from testbedctl.units import percent
+from testbedctl.units import count, percent
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,8 +40,10 @@ def document(found: Description) -> dict[str, Any]:
             for name, spread in found.spreads.items()
         },
         "kept": found.kept,
+        "not_in_every_vm": list(found.partial),
         "correlations": {
             "features": names,
+            "rows": found.rows,
             "pooled_over_vms": _nested(found.pooled),
             "median_within_vm": _nested(found.within),
         },
@@ -72,12 +74,18 @@ def findings(found: Description) -> Iterator[str]:
         f"throughput is moderate. Here it is moderate (0.3 to 0.7) for {pooled} of the three over all rows, "
         f"and for {within} of the three within a VM: {_verdict(pooled, within)}."
     )
+    yield f"The correlations count {found.rows} of {count(found.manifest.rows, 'row')}{_without(found)}."
     still = [shown_name(n) for n, spread in found.spreads.items() if spread.steady_vms >= MOSTLY]
     if still:
         shown = ", ".join(still)
         yield f"Nothing to forecast, as they vary by 1 % or less in half of the VMs or more: {shown}."
     if same := list(_same(found)):
         yield f"Left out because a kept feature tells the same within a VM: {'; '.join(same)}."
+
+
+def _without(found: Description) -> str:
+    names = ", ".join(shown_name(name) for name in found.partial)
+    return f"; not in every VM, and left out: {names}" if names else ""
 
 
 def _verdict(pooled: int, within: int) -> str:

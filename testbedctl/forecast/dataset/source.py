@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, NoReturn
 
 from testbedctl.errors import InvalidFile, UsageError
 from testbedctl.forecast.dataset.archive import opened_archive
@@ -85,14 +85,17 @@ class Source:
 def opened_source(path: Path) -> Iterator[Source]:
     """The traces in ``path``. A VM is called by its file's path below what all have in common.
 
-    Raises UsageError if there is no CSV, InvalidFile for an unfit zip and for two files of one VM.
+    Raises UsageError if there is no CSV or a folder may not be entered, InvalidFile for an unfit zip, for two
+    files of one VM, and for names that are not UTF-8.
     """
-    if path.is_dir():
-        found = [each for each in path.rglob("*") if each.is_file()]
-        yield _source(
-            path, {str(each.relative_to(path)): (each.stat().st_size, _opener(each)) for each in found}
-        )
-    elif not path.is_file():
+    try:
+        folder, file = path.is_dir(), path.is_file()
+    except OSError as error:
+        _refuse(error)
+    _check_utf8([path.resolve().name])
+    if folder:
+        yield _source(path, _files(path))
+    elif not file:
         raise UsageError(f"there is no file or folder {path}")
     elif zipfile.is_zipfile(path) or path.suffix.lower() == ".zip":
         with opened_archive(path) as (archive, members):
@@ -101,12 +104,39 @@ def opened_source(path: Path) -> Iterator[Source]:
         yield Source([TraceFile(path.stem, path.name, path.stat().st_size, _opener(path))], [])
 
 
+def _files(folder: Path) -> dict[str, tuple[int, Callable[[], IO[bytes]]]]:
+    """Size and opener of each file in a folder and those below, all of which must be open to us."""
+    try:
+        walk = os.walk(folder, onerror=_refuse)
+        found = [file for at, _, names in walk for name in names if (file := Path(at, name)).is_file()]
+        return {str(file.relative_to(folder)): (file.stat().st_size, _opener(file)) for file in found}
+    except OSError as error:
+        _refuse(error)
+
+
+def _refuse(error: OSError) -> NoReturn:
+    raise UsageError(f"cannot read {error.filename}: {error.strerror}") from error
+
+
+def _check_utf8(names: Sequence[str]) -> None:
+    """Other names come from the system with surrogates in them, which no file of ours can hold."""
+    if wrong := [name for name in names if name != _shown(name)]:
+        raise InvalidFile(
+            f"names that are not UTF-8: {', '.join(map(_shown, wrong[:5]))}", hint="rename them"
+        )
+
+
+def _shown(name: str) -> str:
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
 def _source(path: Path, files: dict[str, tuple[int, Callable[[], IO[bytes]]]]) -> Source:
     traces = [name for name in files if _is_trace(PurePosixPath(name))]
     if not traces:
         raise UsageError(
             f"{path} has no .csv file", hint="give the archive's zip, its folder, or one of its files"
         )
+    _check_utf8(traces)
     vms = _vm_names(traces)
     if twice := sorted({vm for vm in vms if vms.count(vm) > 1}):
         raise InvalidFile(f"{path} has more than one file of the VM {', '.join(twice)}")
@@ -114,7 +144,7 @@ def _source(path: Path, files: dict[str, tuple[int, Callable[[], IO[bytes]]]]) -
     ordered = sorted(zip(vms, traces, strict=True))
     return Source(
         [TraceFile(vm, f"{root}/{name}", *files[name]) for vm, name in ordered],
-        sorted(set(files) - set(traces)),
+        sorted(map(_shown, set(files) - set(traces))),
     )
 
 

@@ -96,7 +96,11 @@ def save_dataset(
 def read_manifest(path: Path) -> Manifest:
     """The manifest of the data set in ``path``. Raises as ``open_dataset``."""
     file = path / MANIFEST
-    if not file.is_file():
+    try:
+        there = file.is_file()
+    except OSError as error:
+        raise UsageError(f"cannot read {file}: {error.strerror}") from error
+    if not there:
         raise UsageError(
             f"{path} is not a data set: it has no {MANIFEST}",
             hint="`testbedctl dataset import` and `dataset collect` make one",

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import math
 import os
+import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from testbedctl import __version__
@@ -38,17 +40,11 @@ class DatasetWriter:
         """``directory`` is where it is written, ``path`` the name that errors give it."""
         self.vms: dict[str, VmRecord] = {}
         self._directory, self._units, self._path = directory, units, path
-        self._span = (math.inf, -math.inf)
+        self._spans: dict[str, tuple[float, float]] = {}
         self._waiting: list[pa.Table] = []
         numbers = [(name, pa.float64()) for name in COLUMNS[units]]
         self._schema = pa.schema([("vm", pa.string()), ("unix_s", pa.float64()), *numbers])
-        self._parquet = pq.ParquetWriter(
-            directory / SAMPLES,
-            self._schema,
-            compression="zstd",
-            compression_level=1,
-            use_dictionary=["vm"],
-        )
+        self._parquet = self._opened()
 
     def append(
         self, vm: str, unix_s: NDArray[np.float64], columns: Mapping[str, NDArray[Any]], gaps: int
@@ -60,7 +56,8 @@ class DatasetWriter:
             return
         known = self.vms.get(vm, VmRecord.model_construct(rows=0, gaps=0))
         self.vms[vm] = VmRecord(rows=known.rows + rows, gaps=known.gaps + gaps)
-        self._span = (min(self._span[0], float(unix_s[0])), max(self._span[1], float(unix_s[-1])))
+        first_s, last_s = self._spans.get(vm, (math.inf, -math.inf))
+        self._spans[vm] = (min(first_s, float(unix_s[0])), max(last_s, float(unix_s[-1])))
         arrays = [pa.array([vm]).take(pa.array(np.zeros(rows, np.int32))), pa.array(unix_s)]
         for name in COLUMNS[self._units]:
             values = columns.get(name)
@@ -69,9 +66,25 @@ class DatasetWriter:
                 if values is None
                 else pa.array(values.astype(np.float64, copy=False), from_pandas=True)
             )
-        self._waiting.append(pa.Table.from_arrays(arrays, schema=self._schema))
-        if sum(table.num_rows for table in self._waiting) >= GROUP_ROWS:
-            self._flush()
+        self._add(pa.Table.from_arrays(arrays, schema=self._schema))
+
+    def leave_out(self, vms: Collection[str]) -> None:
+        """Take back all rows of some VMs: what was written is written again without them."""
+        self._flush()
+        with _told(self._path):
+            self._parquet.close()
+            whole = (self._directory / SAMPLES).rename(self._directory / "whole.parquet")
+            self._parquet = self._opened()
+            with pq.ParquetFile(whole) as samples:
+                for number in range(samples.num_row_groups):
+                    table = samples.read_row_group(number)
+                    self._add(
+                        table.filter(pc.invert(pc.is_in(table["vm"], pa.array(list(vms), pa.string()))))
+                    )
+            whole.unlink()
+        for vm in vms:
+            self.vms.pop(vm, None)
+            self._spans.pop(vm, None)
 
     def finish(self, facts: Facts) -> Manifest:
         """Write the manifest. Raises UsageError if nothing was added."""
@@ -94,6 +107,20 @@ class DatasetWriter:
         with suppress(OSError, pa.ArrowException):
             self._parquet.close()
 
+    def _opened(self) -> pq.ParquetWriter:
+        return pq.ParquetWriter(
+            self._directory / SAMPLES,
+            self._schema,
+            compression="zstd",
+            compression_level=1,
+            use_dictionary=["vm"],
+        )
+
+    def _add(self, table: pa.Table) -> None:
+        self._waiting.append(table)
+        if sum(each.num_rows for each in self._waiting) >= GROUP_ROWS:
+            self._flush()
+
     def _flush(self) -> None:
         if self._waiting:
             table = pa.concat_tables(self._waiting).combine_chunks()
@@ -112,7 +139,7 @@ class DatasetWriter:
             rows=sum(vm.rows for vm in self.vms.values()),
             vms=self.vms,
             gaps=sum(vm.gaps for vm in self.vms.values()),
-            span=self._span,
+            span=(min(s[0] for s in self._spans.values()), max(s[1] for s in self._spans.values())),
             sha256=sha256,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             tool=f"testbedctl {__version__}",
@@ -142,7 +169,7 @@ def writing(path: Path, units: Units, *, replace: bool = False) -> Iterator[Data
             writer.close()
         _check_place(path, replace=replace)
         with _told(path):
-            _move(directory, path, Path(name) / "old")
+            _move(directory, path, Path(name).with_suffix(".old"))
 
 
 def is_dataset(path: Path) -> bool:
@@ -152,9 +179,18 @@ def is_dataset(path: Path) -> bool:
 
 
 def _check_place(path: Path, *, replace: bool) -> None:
-    if not (path.exists() or path.is_symlink()):
+    if (shown := str(path).encode(errors="backslashreplace").decode()) != str(path):
+        raise UsageError(f"{shown} is not UTF-8", hint="give another directory with --output")
+    try:
+        taken, ours = path.is_symlink() or path.exists(), not path.is_symlink() and is_dataset(path)
+    except OSError as error:
+        raise UsageError(
+            f"{path} cannot be a data set: {_reason(error)}",
+            hint="give another directory with --output",
+        ) from error
+    if not taken:
         return
-    if path.is_symlink() or not is_dataset(path):
+    if not ours:
         raise UsageError(f"{path} exists and is not a data set", hint="give another directory with --output")
     if not replace:
         raise UsageError(
@@ -164,16 +200,27 @@ def _check_place(path: Path, *, replace: bool) -> None:
 
 
 def _move(new: Path, path: Path, aside: Path) -> None:
-    """The old data set steps aside only for as long as the new one needs to take its place."""
-    if path.exists():
-        path.rename(aside)
+    """The old data set steps aside, to where no clean-up deletes it, and goes when the new one is there."""
     try:
+        if path.exists():
+            path.rename(aside)
         new.rename(path)
-    except BaseException:
-        if aside.exists():
-            aside.rename(path)
-        raise
-    sync_directory(path.parent)
+        sync_directory(path.parent)
+    finally:
+        if path.exists():
+            shutil.rmtree(aside, ignore_errors=True)
+        elif aside.exists():
+            _move_back(aside, path)
+
+
+def _move_back(aside: Path, path: Path) -> None:
+    try:
+        aside.rename(path)
+    except OSError as error:
+        raise RunFailed(
+            f"cannot write the data set {path}: {_reason(error)}",
+            hint=f"the data set that stood there is whole: move it back from {aside}",
+        ) from error
 
 
 @contextmanager
@@ -183,5 +230,8 @@ def _told(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else error
-        raise RunFailed(f"cannot write the data set {path}: {reason}", hint=hint) from error
+        raise RunFailed(f"cannot write the data set {path}: {_reason(error)}", hint=hint) from error
+
+
+def _reason(error: OSError) -> str:
+    return os.strerror(error.errno) if error.errno else str(error)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from testbedctl.errors import UsageError
 from testbedctl.forecast.evaluation.contender import Contender
 from testbedctl.forecast.models.baselines import (
     Baseline,
@@ -63,7 +64,10 @@ def seasonal(
     It would cost all contenders the forecasts that have no whole day behind them; it takes part where these
     are few. ``window``: what the others need.
     """
-    naive = SeasonalNaive(dataset.step_s)
+    try:
+        naive = SeasonalNaive(dataset.step_s)
+    except UsageError as error:  # a day is not a whole number of steps
+        return str(error)
     some, with_season = (
         _forecasts(series, dataset.step_s, max(window, steps), horizon, train_share)
         for steps in (window, naive.window)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from testbedctl.forecast.protocol.scaling import Scaler
     from testbedctl.forecast.runtime.onnx_forecaster import OnnxForecaster
+    from testbedctl.forecast.training.document import ModelDocument
     from testbedctl.forecast.training.trained import TrainedModel
 
     Floats = NDArray[np.float32]
@@ -24,8 +25,8 @@ TRAIN_SHARE = 0.8
 """§7: the earliest 80 % of the observations train, the remaining 20 % test."""
 
 Space = Literal["scaled", "own"]
-"""What a contender's windows and forecasts are in: each VM scaled by its own first part, or the data set's
-own units."""
+"""What a contender's windows and forecasts are in: each VM scaled by its own first part and clipped, or the
+data set's own units."""
 
 
 @dataclass(frozen=True)
@@ -56,11 +57,11 @@ def open_contender(path: Path, dataset: Dataset) -> Contender:
     that has learned from the part that it would be judged on, and what reading it raises for a damaged one.
     """
     if path.suffix == ".onnx":
+        from testbedctl.forecast.runtime.model_file import trained_as
         from testbedctl.forecast.runtime.onnx_forecaster import OnnxForecaster
 
-        return of_file(
-            OnnxForecaster.load(path, step_s=dataset.step_s, units=dataset.units), path.stem, dataset
-        )
+        forecaster = OnnxForecaster.load(path, step_s=dataset.step_s, units=dataset.units)
+        return of_file(forecaster, trained_as(path), path.stem, dataset)
     from testbedctl.forecast.training.torch_there import require_torch, use_threads
     from testbedctl.forecast.training.trained import TrainedModel
 
@@ -70,33 +71,36 @@ def open_contender(path: Path, dataset: Dataset) -> Contender:
 
 
 def of_model(model: TrainedModel, name: str, dataset: Dataset) -> Contender:
-    """A trained model. With scaling ``per-vm`` it works on values scaled by
-    the first part of whichever VM; else in the data set's own units. Raises as ``open_contender``."""
+    """A trained model, in the data set's own units as its exported file is. One that needs the limits of each
+    VM, which no file can hold, works on values scaled by the first part of whichever VM. Raises as
+    ``open_contender``."""
     config = model.config
     _refuse_other(name, model, dataset)
-    predict = _in_own_units(model.predict, model.scaler) if config.scaling == "global" else model.predict
-    here = model.dataset_sha256 == dataset.sha256
+    _refuse_judged_part(name, model.document, dataset)
+    by_limits = _needs_limits(model)
     return Contender(
         name=name,
         kind="model",
-        space="scaled" if config.scaling == "per-vm" else "own",
+        space="scaled" if by_limits else "own",
         window=config.window,
         horizon=config.horizon,
-        predict=predict,
+        predict=model.predict if by_limits else _as_exported(model),
         scaling=config.scaling,
         quantiles=config.quantiles,
         config=config.model_dump(mode="json"),
         training_s=model.seconds,
         epochs=len(model.history),
         parameters=model.parameters,
-        trained_on=frozenset(model.vms) if here else frozenset(),
+        trained_on=model.document.learned_from(dataset.sha256),
     )
 
 
-def of_file(forecaster: OnnxForecaster, name: str, dataset: Dataset) -> Contender:
-    """A model file: its scaler is inside, so it takes and gives the data set's own units. It does not name
-    the VMs that it has learned from."""
+def of_file(forecaster: OnnxForecaster, document: ModelDocument, name: str, dataset: Dataset) -> Contender:
+    """A model file, and the ``model.json`` in it: its scaler is inside, so it takes and gives the data set's
+    own units. Raises ``UsageError`` if it has learned from the part that it would be judged on."""
     import numpy as np
+
+    _refuse_judged_part(name, document, dataset)
 
     def predict(windows: Floats) -> Floats:
         mean, quantiles = forecaster.predict(windows)
@@ -110,17 +114,17 @@ def of_file(forecaster: OnnxForecaster, name: str, dataset: Dataset) -> Contende
         window=forecaster.window,
         horizon=forecaster.horizon,
         predict=predict,
-        scaling=about.scaling,
+        scaling=document.config.scaling,
         quantiles=forecaster.quantiles,
         training_s=about.training_s,
         epochs=about.epochs,
         parameters=about.parameters,
-        trained_on=None if about.dataset_sha256 == dataset.sha256 else frozenset(),
+        trained_on=document.learned_from(dataset.sha256),
     )
 
 
 def _refuse_other(name: str, model: TrainedModel, dataset: Dataset) -> None:
-    """Raise ``UsageError`` unless step and units are the data set's and its judged part is new."""
+    """Raise ``UsageError`` unless step and units are the data set's."""
     pairs = (("steps of", model.step_s, dataset.step_s), ("units", model.units, dataset.units))
     for what, own, asked in pairs:
         if own != asked:
@@ -128,12 +132,39 @@ def _refuse_other(name: str, model: TrainedModel, dataset: Dataset) -> None:
                 f"model {name} was made for {what} {own}, and the data set {dataset.name} has {asked}",
                 hint="judge a model on data of the kind that it was trained on",
             )
-    if model.config.train_share > TRAIN_SHARE:
+
+
+def _refuse_judged_part(name: str, document: ModelDocument, dataset: Dataset) -> None:
+    """Raise ``UsageError`` if the model, or one that its training began with, knows the judged part."""
+    before = [each for each in document.ancestors if each.dataset_sha256 == dataset.sha256]
+    share = max([document.config.train_share, *(each.train_share for each in before)])
+    if share > TRAIN_SHARE:
         raise UsageError(
-            f"model {name} has learned from the first {model.config.train_share:g} of each VM, and models "
+            f"model {name} has learned from the first {share:g} of each VM, and models "
             f"are judged on what follows the first {TRAIN_SHARE:g}",
             hint=f"train it with a train_share of {TRAIN_SHARE:g} or less",
         )
+
+
+def _needs_limits(model: TrainedModel) -> bool:
+    """Whether it forecasts only values that are scaled by the limits of each VM."""
+    if model.config.scaling != "per-vm":
+        return False
+    from testbedctl.forecast.training.torch_there import require
+
+    require("onnx")
+    from testbedctl.forecast.runtime.graph import is_equivariant
+
+    return not is_equivariant(model.module(), model.config.window)
+
+
+def _as_exported(model: TrainedModel) -> Callable[[Floats], Floats]:
+    """What the graph of its file does: the data set's own units, and no forecast below 0."""
+    import numpy as np
+
+    scaled_by_all = model.config.scaling == "global"
+    predict = _in_own_units(model.predict, model.scaler) if scaled_by_all else model.predict
+    return lambda windows: np.maximum(predict(windows), 0)
 
 
 def _in_own_units(predict: Callable[[Floats], Floats], scaler: Scaler) -> Callable[[Floats], Floats]:

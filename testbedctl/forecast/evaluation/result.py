@@ -51,8 +51,8 @@ class Contestant(_Record):
     """One row: a model, a model file or a baseline, with what it cost and what it reached.
 
     ``config`` is the training configuration of a model directory, empty for all others. What a row does not
-    have (a baseline's epochs, a file's VMs) is None. ``seen`` counts the judged VMs from whose first part the
-    model has learned. ``why`` says why a row was not measured.
+    have (a baseline's epochs) or does not know is None. ``seen`` counts the judged VMs from whose first part
+    the model has learned. ``why`` says why a row was not measured.
     """
 
     name: str

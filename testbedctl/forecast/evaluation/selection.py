@@ -37,13 +37,14 @@ def select(dataset: Dataset, wanted: str | None, exclude: frozenset[str]) -> tup
 
 
 def trained_vms(models: Iterable[Contender]) -> frozenset[str]:
-    """VMs of the data set that a model has learned from. Raises ``UsageError`` if one does not say."""
+    """VMs of the data set that a model has learned from. Raises ``UsageError`` if one does not know: its
+    training began with a model whose own beginning was not kept."""
     seen: frozenset[str] = frozenset()
     for model in models:
         if model.trained_on is None:
             raise UsageError(
                 f"{model.name} does not say which VMs of this data set it was trained on",
-                hint="give the model's directory instead of the exported file, or name the VMs with --vms",
+                hint="it began with weights of unknown origin: train it anew, or name the VMs with --vms",
             )
         seen |= model.trained_on
     return seen

@@ -49,7 +49,8 @@ def build(name: str, window: int, horizon: int, quantiles: Sequence[float] = (),
         )
     try:
         return model_class(window=window, horizon=horizon, **options)
-    except (TypeError, ValueError, RuntimeError, AssertionError) as error:  # what torch's layers raise
+    except (TypeError, ValueError, ArithmeticError, LookupError, RuntimeError, AssertionError) as error:
+        # what torch's layers raise
         raise UsageError(
             f"the model {name} cannot be built with {options}: {error}",
             hint="see the configuration's options",

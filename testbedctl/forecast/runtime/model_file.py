@@ -17,6 +17,8 @@ from testbedctl.forecast.series import Units
 if TYPE_CHECKING:
     import onnxruntime
 
+    from testbedctl.forecast.training.document import ModelDocument
+
 SCHEMA = "testbedctl.forecaster/1"
 SCHEMA_KEY, METADATA_KEY, MODEL_KEY, WEIGHTS_KEY = "schema", "forecaster", "model", "weights"
 
@@ -80,6 +82,23 @@ def parse(data: bytes, path: Path) -> tuple[onnxruntime.InferenceSession, Metada
         raise InvalidFile(f"{path} has lost the digest at its end", hint="copy or export it again")
     _check_graph(path, session, metadata)
     return session, metadata
+
+
+def trained_as(path: Path) -> ModelDocument:
+    """``model.json`` of the model in a file. Torch is not needed.
+
+    Raises ``InvalidFile`` as ``read`` does, and for a model that another version has trained.
+    """
+    from testbedctl.forecast.training.document import ModelDocument
+
+    session, _ = read(path)
+    try:
+        return ModelDocument.model_validate_json(session.get_modelmeta().custom_metadata_map[MODEL_KEY])
+    except ValidationError as error:
+        raise InvalidFile(
+            f"{path} holds a model as another version of testbedctl trains it: {error}",
+            hint="train a model anew: `testbedctl forecast train --help`",
+        ) from error
 
 
 def _bytes(path: Path) -> bytes:

@@ -14,6 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from testbedctl.data import data_dir
 from testbedctl.errors import InvalidFile, Place, UsageError
+from testbedctl.forecast.evaluation.contender import TRAIN_SHARE
+from testbedctl.forecast.models.registry import build
 from testbedctl.forecast.training.config import TrainingConfig
 from testbedctl.spec.document import Document, read_document
 from testbedctl.spec.explain import places_of
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     import optuna
 
 _OPTION = "options."
+_FIXED = ("model", "horizon", "scaling", "quantiles", "train_share", "validation_share", "seed")
+"""Keys that decide what the loss measures: the losses of trials that differ in one cannot be compared."""
 
 
 _Key = Annotated[str, Field(pattern=r"^[a-z_]+(\.[a-z_]+)?$")]
@@ -50,7 +54,10 @@ class Parameter(BaseModel):
             return f"'low' ({self.low}) is not below 'high' ({self.high})"
         if self.log and (self.step is not None or self.low <= 0):
             return "'log' takes no 'step', and its 'low' is above 0"
-        return "'step' is above 0" if self.step is not None and not self.step > 0 else ""
+        if self.step is not None and not self.step > 0:
+            return "'step' is above 0"
+        whole = isinstance(self.low, int) and isinstance(self.high, int)
+        return "'step' is whole between whole numbers" if whole and (self.step or 0) % 1 else ""
 
     def suggest(self, trial: optuna.Trial, name: str) -> Any:
         """The value that Optuna's sampler proposes."""
@@ -100,8 +107,9 @@ class Space(BaseModel):
 def load_space(path: Path) -> Space:
     """The space in a YAML file.
 
-    Raises ``InvalidFile`` with every place that is wrong: also a parameter that no configuration has, and a
-    range whose ends no configuration could have.
+    Raises ``InvalidFile`` with every place that is wrong: also a parameter that no configuration has or that
+    decides what the loss measures, and a choice or an end of a range with which no model can be built;
+    ``HostUnfit`` without torch.
     """
     document = read_document(path)
     try:
@@ -127,23 +135,45 @@ def shipped_space(model: str) -> Space:
 
 
 def _faults(space: Space, document: Document) -> list[Place]:
+    """The base's own faults, else those of the parameters, each of which is tried with the base."""
+    if space.base.train_share > TRAIN_SHARE:
+        text = f"base.train_share: at most {TRAIN_SHARE:g}: models are judged on what follows"
+        return [document.place(("base", "train_share"), text)]
+    if text := _unbuildable(space.base):
+        return [document.place(("base",), f"base: {text}", at_key=True)]
     places = []
     for name, parameter in space.parameters.items():
-        text = parameter.fault()
-        if not text and not name.startswith(_OPTION) and name not in TrainingConfig.model_fields:
-            known = [key for key in TrainingConfig.model_fields if key != "options"]
-            text = f"no training has this key; allowed: {', '.join(known)}, {_OPTION}…"
-        if text := text or _refused_end(space, name, parameter):
+        if text := parameter.fault() or _refused_key(name) or _refused_value(space, name, parameter):
             places.append(document.place(("parameters", name), f"parameters.{name}: {text}", at_key=True))
     return places
 
 
-def _refused_end(space: Space, name: str, parameter: Parameter) -> str:
-    for value in parameter.ends():
+def _refused_key(name: str) -> str:
+    if name in _FIXED:
+        return "this decides what the loss measures, so trials could not be compared; put it into 'base'"
+    if name.startswith(_OPTION) or name in TrainingConfig.model_fields:
+        return ""
+    known = [key for key in TrainingConfig.model_fields if key not in (*_FIXED, "options")]
+    return f"no training has this key; allowed: {', '.join(known)}, {_OPTION}…"
+
+
+def _refused_value(space: Space, name: str, parameter: Parameter) -> str:
+    for value in parameter.choices or parameter.ends():
         try:
-            space.configuration({name: value})
+            text = _unbuildable(space.configuration({name: value}))
         except ValidationError as error:
-            return f"{value}: {error.errors()[0]['msg']}"
+            text = error.errors()[0]["msg"]
+        if text:
+            return f"{value}: {text}"
+    return ""
+
+
+def _unbuildable(config: TrainingConfig) -> str:
+    """Why there is no model of this configuration, or ""."""
+    try:
+        build(config.model, config.window, config.horizon, config.quantiles, **config.options)
+    except UsageError as error:
+        return f"{error.message}; {error.hint}"
     return ""
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
-from testbedctl.errors import RunFailed
+from testbedctl.errors import Inconclusive, RunFailed, UsageError
 from testbedctl.forecast.search.space import Space
 from testbedctl.forecast.search.study import (
     HOLDER,
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from testbedctl.forecast.series import Dataset
     from testbedctl.forecast.training.document import Epoch
 
+_AT_FAULT = (RunFailed, UsageError, Inconclusive)
+"""What a configuration can be the reason of: a loss that runs away, layers that do not fit, a window that is
+longer than the data."""
 _MOST_FAILURES = 3
 """Failures in a row after which the fault is not with the configurations."""
 
@@ -66,8 +69,8 @@ class Assignment(BaseModel):
 def work(assignment: Assignment, observe: Callable[[Progress], None]) -> None:
     """Run trials until the budget ends; ``observe`` is told after each epoch and each trial.
 
-    The test part of the data is never looked at: ``training.material`` cuts it off. Raises ``RunFailed`` if
-    trials fail one after the other, and what opening the data and the record raises.
+    The test part of the data is never looked at: ``training.material`` cuts it off. Raises the last error
+    if trials fail one after the other, and what opening the data and the record raises.
     """
     from testbedctl.forecast.dataset.store import open_dataset
     from testbedctl.forecast.training.torch_there import use_threads
@@ -81,7 +84,7 @@ def work(assignment: Assignment, observe: Callable[[Progress], None]) -> None:
         try:
             _one(study, assignment, dataset, deadline, observe)
             failures = 0
-        except RunFailed:  # such as a learning rate that is too high
+        except _AT_FAULT:  # such as a learning rate that is too high
             failures += 1
             if failures == _MOST_FAILURES:
                 raise
@@ -99,7 +102,7 @@ def _one(
     deadline: float,
     observe: Callable[[Progress], None],
 ) -> None:
-    """One trial from the question to the answer. Raises ``RunFailed`` if its training fails."""
+    """One trial from the question to the answer. Raises what its training raises."""
     from optuna.trial import TrialState
 
     from testbedctl.forecast.training.trainer import train
@@ -112,14 +115,16 @@ def _one(
         watch = _Watch(study, trial, config.epochs, deadline, observe)
         with TemporaryDirectory(dir=assignment.scratch) as scratch:
             model = train(config, dataset, Path(scratch), observe=watch, vms=assignment.vms)
-    except RunFailed as error:
+    except _AT_FAULT as error:
         trial.set_user_attr(WHY, error.message)
         study.tell(trial, state=TrialState.FAIL)
         raise
     except BaseException:  # Ctrl-C, a full disk, a fault: the trial is tried again when the search goes on
         give_back(study, trial)
         raise
-    if watch.stopped:
+    if watch.cut_off:
+        give_back(study, trial)
+    elif watch.pruned:
         study.tell(trial, state=TrialState.PRUNED)
     else:
         study.tell(trial, model.best.validation_loss)
@@ -138,7 +143,7 @@ class _Watch:
     ):
         self._study, self._trial, self._epochs = study, trial, epochs
         self._deadline, self._observe = deadline, observe
-        self.stopped = False
+        self.pruned = self.cut_off = False
 
     def __call__(self, epoch: Epoch) -> None:
         from testbedctl.forecast.training.trainer import StopTraining
@@ -147,6 +152,7 @@ class _Watch:
         self._observe(progress_of(self._study))
         if epoch.number == self._epochs:
             return  # it is done, and its value stands
-        if self._trial.should_prune() or time.monotonic() > self._deadline:
-            self.stopped = True
+        self.pruned = self._trial.should_prune()
+        self.cut_off = not self.pruned and time.monotonic() > self._deadline
+        if self.pruned or self.cut_off:
             raise StopTraining

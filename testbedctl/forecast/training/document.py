@@ -25,8 +25,20 @@ class Epoch:
     seconds: float
 
 
+class Learned(BaseModel):
+    """What one training has learned from. ``warm_start_sha256``: the hash of the weights it began with."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    dataset_sha256: str
+    vms: tuple[str, ...]
+    train_share: float
+    warm_start_sha256: str | None
+
+
 class ModelDocument(BaseModel):
-    """Everything but the weights."""
+    """Everything but the weights. ``ancestors`` are the trainings that a warm start stands on, the newest
+    first; models of before they were kept have none."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -46,7 +58,26 @@ class ModelDocument(BaseModel):
     torch: str
     tool: str
     warm_start_sha256: str | None
+    ancestors: tuple[Learned, ...] = ()
     weights_sha256: str = ""
+
+    @property
+    def lineage(self) -> tuple[Learned, ...]:
+        """All trainings that these weights come from, the newest first."""
+        own = Learned(
+            dataset_sha256=self.dataset_sha256,
+            vms=self.vms,
+            train_share=self.config.train_share,
+            warm_start_sha256=self.warm_start_sha256,
+        )
+        return (own, *self.ancestors)
+
+    def learned_from(self, dataset_sha256: str) -> frozenset[str] | None:
+        """The VMs of a data set that these weights come from; None if not all trainings are known."""
+        if self.lineage[-1].warm_start_sha256 is not None:
+            return None
+        here = [each for each in self.lineage if each.dataset_sha256 == dataset_sha256]
+        return frozenset(vm for each in here for vm in each.vms)
 
     @property
     def best(self) -> Epoch:

@@ -76,7 +76,7 @@ class TrainedModel:
 
     @property
     def vms(self) -> tuple[str, ...]:
-        """The VMs it was trained on; all others it has never seen."""
+        """The VMs of the data set it was trained on; a warm start may have seen others before."""
         return self.document.vms
 
     @property

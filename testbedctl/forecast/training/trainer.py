@@ -74,7 +74,8 @@ def train(
     if resume and checkpoint.exists():
         course.restore(checkpoint, identity)
     stopped = _run(config, material, course, observe, lambda: course.save(checkpoint, identity))
-    trained = TrainedModel(_document(config, dataset, material, course, identity), course.best)
+    document = _document(config, dataset, material, course, beginning)
+    trained = TrainedModel(document, course.best)
     trained.save(directory)
     if not stopped:
         checkpoint.unlink(missing_ok=True)
@@ -216,7 +217,11 @@ def _check_finite(loss: Tensor, number: int, where: str) -> None:
 
 
 def _document(
-    config: TrainingConfig, dataset: Dataset, material: Material, course: Course, identity: Identity
+    config: TrainingConfig,
+    dataset: Dataset,
+    material: Material,
+    course: Course,
+    beginning: TrainedModel | None,
 ) -> ModelDocument:
     import torch
 
@@ -235,5 +240,6 @@ def _document(
         threads=torch.get_num_threads(),
         torch=str(torch.__version__),
         tool=__version__,
-        warm_start_sha256=identity["warm start"],
+        warm_start_sha256=beginning.document.weights_sha256 if beginning else None,
+        ancestors=beginning.document.lineage if beginning else (),
     )

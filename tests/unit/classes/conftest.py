@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from testbedctl.classes.provisioned import KIB_PER_GIB, Provisioned
+from testbedctl.forecast.dataset.manifest import Facts
+from testbedctl.forecast.dataset.writer import writing
 
 Sizes = Sequence[tuple[float, float]]
 """Cores and GiB of each VM."""
@@ -29,18 +28,22 @@ Rows = Mapping[str, Sequence[tuple[float, float, float]]]
 
 @pytest.fixture
 def dataset(tmp_path: Path) -> Callable[[Rows], Path]:
-    """Writes a data set in the format ``testbedctl.dataset/1``, in row groups of three rows."""
+    """Writes a data set, as ``dataset import`` does."""
 
     def write(rows: Rows) -> Path:
         folder = tmp_path / "dataset"
-        folder.mkdir(exist_ok=True)
-        flat = [(vm, 300.0 * n, *values) for vm, series in rows.items() for n, values in enumerate(series)]
-        names = ("vm", "unix_s", "cpu_cores", "cpu_capacity_mhz", "memory_capacity_kb")
-        columns = dict(zip(names, map(list, zip(*flat, strict=True)), strict=True))
-        columns["memory_capacity_kb"] = [gib * KIB_PER_GIB for gib in columns["memory_capacity_kb"]]
-        pq.write_table(pa.table(columns), folder / "samples.parquet", row_group_size=3)
-        manifest = {"schema": "testbedctl.dataset/1", "name": "made-up", "sha256": "0" * 64}
-        (folder / "manifest.json").write_text(json.dumps(manifest))
+        count = sum(len(series) for series in rows.values())
+        facts = Facts(name="made-up", source="", terms="", format="", clock="", step_s=300, rows_read=count)
+        with writing(folder, "trace") as writer:
+            for vm, series in rows.items():
+                cores, mhz, gib = np.array(series, dtype=np.float64).T
+                columns = {
+                    "cpu_cores": cores,
+                    "cpu_capacity_mhz": mhz,
+                    "memory_capacity_kb": gib * KIB_PER_GIB,
+                }
+                writer.append(vm, 300 * np.arange(len(series), dtype=np.float64), columns, gaps=0)
+            writer.finish(facts)
         return folder
 
     return write

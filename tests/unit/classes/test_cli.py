@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from unit.classes.conftest import Rows, Sizes
 
 from testbedctl.cli import classify
-from testbedctl.errors import TestbedError, UsageError
+from testbedctl.errors import InvalidFile, RunFailed, TestbedError, UsageError
 from testbedctl.spec.loader import load_classes
 
 Write = Callable[[Rows], Path]
@@ -36,6 +36,7 @@ def trace(dataset: Write, cloud: Sizes) -> Path:
 def test_fit_prints_clusters_limits_and_the_papers_claims(trace: Path) -> None:
     shown = call("fit", trace)
     assert "60 VMs of made-up, k-means with k = 3" in shown
+    assert "everything else" in shown and "warning: hardly any outlier" in shown
     assert "≤ 2 vCPU and ≤ 4 GiB" in shown and "> 8 vCPU and > 16 GiB" in shown
     assert "50.0" in shown and "elbow at k = 3" in shown
     claims = [line.split() for line in shown.splitlines() if line.lstrip().startswith("FI-10")]
@@ -71,7 +72,43 @@ def test_the_figure_is_a_picture_with_both_curves(trace: Path, tmp_path: Path) -
     assert picture.count("<!-- elbow at k = 3 -->") == 2
     assert (tmp_path / "elbow.png").read_bytes().startswith(b"\x89PNG")
     with pytest.raises(UsageError, match="no kind of picture"):
-        call("fit", trace, "--figure", tmp_path / "elbow.doc")
+        call("fit", trace, "--figure", tmp_path / "elbow.doc", "--output", tmp_path / "mine.yaml")
+    assert not (tmp_path / "mine.yaml").exists()
+
+
+@pytest.mark.parametrize("text", ["my letter\n", "name: lab\nhosts: {h: {}}\n"])
+def test_fit_replaces_a_classes_file_and_nothing_else(text: str, trace: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(text)
+    with pytest.raises(UsageError, match=r"mine\.yaml exists and is not a classes file"):
+        call("fit", trace, "--output", mine)
+    assert mine.read_text() == text
+    mine.unlink()
+    call("fit", trace, "--output", mine)
+    call("fit", trace, "--output", mine, "--seed", 7)
+    assert (found := load_classes(mine).fitted) and found.seed == 7
+
+
+def test_a_place_that_cannot_be_written_is_told_without_runs(trace: Path, tmp_path: Path) -> None:
+    with pytest.raises(RunFailed, match="cannot write") as caught:
+        call("fit", trace, "--output", tmp_path / "no" / "mine.yaml")
+    assert caught.value.hint and "RUNS" not in caught.value.hint
+
+
+def test_what_is_no_data_set_or_a_damaged_one_is_refused(trace: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is not a data set"):
+        call("fit", tmp_path)
+    manifest = trace / "manifest.json"
+    whole = manifest.read_text()
+    manifest.write_text(json.dumps({**json.loads(whole), "more": 1}))
+    with pytest.raises(InvalidFile, match="more: Extra inputs"):
+        call("fit", trace)
+    manifest.write_text(whole)
+    samples = bytearray((trace / "samples.parquet").read_bytes())
+    samples[len(samples) // 2] ^= 1
+    (trace / "samples.parquet").write_bytes(samples)
+    with pytest.raises(InvalidFile, match="is not what its manifest says"):
+        call("fit", trace)
 
 
 def test_assign_takes_resources_or_wishes() -> None:
@@ -93,6 +130,18 @@ def test_assign_takes_resources_or_wishes() -> None:
 def test_assign_wants_one_of_the_two_whole(words: list[object]) -> None:
     with pytest.raises(TestbedError, match="resources or wishes are needed, and not both"):
         call("assign", *words)
+
+
+@pytest.mark.parametrize("number", ["nan", "inf", "-inf"])
+@pytest.mark.parametrize(
+    ("option", "others"),
+    [("--vcpus", ["--ram-gib", "8"]), ("--ram-gib", ["--vcpus", "4"]),
+     ("--bandwidth-mbps", ["--slice", "eMBB"]), ("--latency-ms", ["--slice", "eMBB"])],
+)  # fmt: skip
+def test_assign_takes_only_numbers_that_are_finite(option: str, others: list[str], number: str) -> None:
+    done = CliRunner().invoke(app, ["classify", "assign", f"{option}={number}", *others, "--json"])
+    assert done.exit_code == 2
+    assert option in done.stderr and done.stdout == ""
 
 
 def test_the_testbeds_own_classes_count(tmp_path: Path, trace: Path) -> None:

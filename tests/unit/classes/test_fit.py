@@ -11,11 +11,14 @@ import numpy as np
 import pytest
 from unit.classes.conftest import Sizes, provisioned
 
+from testbedctl.classes.figure import elbow_drawing
 from testbedctl.classes.fit import Fit, fit, new_classes
 from testbedctl.classes.provisioned import KIB_PER_GIB, Provisioned
 from testbedctl.classes.summary import summary
+from testbedctl.classes.terminal import shown
 from testbedctl.classes.writing import classes_text, write_classes
 from testbedctl.errors import Inconclusive, UsageError
+from testbedctl.render.drawing import image
 from testbedctl.spec.classes import Classes, class_within
 from testbedctl.spec.loader import load_classes
 
@@ -91,8 +94,36 @@ def test_outliers_are_outliers_to_the_previous_data(cloud: Sizes, first: Classes
     """A new cloud of nothing but giants has none by itself, and all of them compared with before."""
     giants = provisioned([(1000 * vcpus, 1000 * ram_gib) for vcpus, ram_gib in cloud])
     assert fit(giants).features["vcpus"].outliers == {}
-    with pytest.raises(Inconclusive):
-        fit(giants, previous=first)
+    found = fit(giants, previous=first)
+    assert (found.limits_from, found.limits, found.fitted_limits) == ("previous", first.limits, None)
+    assert counts(found) == [0, 0, 60]
+
+
+@pytest.mark.parametrize("rest", [[], [(1, 2)], [(1, 2), (8, 16)] * 9], ids=["none", "one", "two-sizes"])
+def test_previous_limits_hold_also_where_the_rest_makes_no_clusters(rest: Sizes, first: Classes) -> None:
+    """§5.1: where outliers are detected, "the previous threshold values are retained"."""
+    found = fit(provisioned([*rest, (4000, 100_000)]), previous=first)
+    assert (found.limits, found.fitted_limits) == (first.limits, None)
+    assert [feature.elbow for feature in found.features.values()] == [None, None]
+    assert f"vm{len(rest)}" in found.by_class["T3"]
+    made = new_classes(found, first)
+    assert (made.limits, made.types) == (first.limits, first.types)
+    assert made.fitted is not None and made.fitted.limits_from == "previous"
+    told = "\n".join(part for part in shown(summary(found)) if isinstance(part, str))
+    assert "too few sizes are left" in told and "no limits were fitted: the previous ones hold" in told
+    assert image(elbow_drawing(found), "svg")
+
+
+def test_a_first_fit_of_few_vms_is_warned_of(cloud: Sizes, first: Classes) -> None:
+    assert "among 60 VMs: it takes about 100" in str(summary(fit(provisioned(cloud)))["warnings"])
+    assert summary(fit(provisioned([*cloud, *cloud])))["warnings"] == []
+    assert summary(fit(provisioned(cloud), previous=first))["warnings"] == []
+
+
+def test_limits_that_no_classes_file_has_are_told_in_a_line(cloud: Sizes) -> None:
+    huge = [(10_000 * vcpus, ram_gib) for vcpus, ram_gib in cloud]
+    with pytest.raises(Inconclusive, match=r"make no classes: vcpus\.1"):
+        fit(provisioned(huge))
 
 
 def test_new_data_keep_the_proportions_of_before(cloud: Sizes, first: Classes) -> None:

@@ -42,6 +42,13 @@ def test_what_is_too_many_goes(there: tuple[int, int, int], kept: tuple[int, int
     assert sizes(keep_proportions(named(*there), HALF, seed=0)) == kept
 
 
+def test_a_scarce_type_decides_how_many_are_kept() -> None:
+    """As T3 of the Bitbrains month: one VM in 500, so that one VM more or less stands for hundreds."""
+    of_bitbrains = Proportions(T1=0.736, T2=0.262, T3=0.002)
+    kept = [sizes(keep_proportions(named(3680, 1310, t3), of_bitbrains, seed=0)) for t3 in (10, 3, 1, 0)]
+    assert kept == [(3680, 1310, 10), (1345, 479, 3), (609, 217, 1), (3680, 1310, 0)]
+
+
 def test_the_choice_is_in_proportion_and_none_that_is_exactly_so_is_larger() -> None:
     chance = random.Random(1)
     for _ in range(200):

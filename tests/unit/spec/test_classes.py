@@ -21,7 +21,7 @@ SHIPPED = load_classes()
     ],
 )  # fmt: skip
 def test_the_types_are_those_of_table_3(vcpus: float, ram_gib: float, expected: str) -> None:
-    """§5.1: T1 no more than 4 vCPU and 8 GB; T3 greater than 8 vCPU and more than 16 GB; T2 between."""
+    """§5.1: T1 no more than 4 vCPU and 8 GB; T3 greater than 8 vCPU and more than 16 GB; T2 is the rest."""
     assert class_within(SHIPPED.limits, vcpus, ram_gib) == expected
 
 

@@ -36,6 +36,12 @@ def test_validate_says_ok_for_each_file() -> None:
     assert done.stdout.splitlines() == [f"ok  {LINE}  testbed line", f"ok  {QUICK}  stress profile quick"]
 
 
+def test_validate_knows_what_ships_by_its_name() -> None:
+    done = testbedctl("validate", "line", "quick", "classes")
+    kinds = [line.split("  ")[2] for line in done.stdout.splitlines()]
+    assert kinds == ["testbed line", "stress profile quick", "classes file classes"], done.stderr
+
+
 def test_validate_shows_every_place_on_stderr_and_exits_2() -> None:
     done = testbedctl("validate", "bad-names.yaml")
     assert (done.returncode, done.stdout) == (2, "")
@@ -47,6 +53,7 @@ def test_validate_goes_on_after_a_wrong_file() -> None:
     assert done.returncode == 2
     assert done.stdout == f"ok  {LINE}  testbed line\n"
     assert "2 of 3 files cannot be used" in done.stderr
+    assert "`testbedctl schema testbed|profile|classes` prints" in done.stderr
     assert (
         "no-such.yaml:1:1: no such file" in done.stderr and "empty.yaml:1:1: the file is empty" in done.stderr
     )

@@ -106,6 +106,16 @@ def test_a_wished_delay_keeps_a_vnf_from_far_away(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_a_class_that_is_written_must_carry_what_is_wished(tmp_path: Path) -> None:
+    def vsre(wishes: str) -> Path:
+        line = f"vsre: {{type: vsre, class: T2, wishes: {{slice: eMBB{wishes}}}}}"
+        return lab(tmp_path, *access("flavour: small"), line, head=THREE)
+
+    assert where(load_resolution(vsre(", bandwidth_mbps: 1000")))["vsre"][0] == "T2"
+    assert where(load_resolution(vsre("")))["vsre"][0] == "T2"
+    assert faults(vsre(", bandwidth_mbps: 1001")) == ["T2 carries 1000 Mb/s, not 1001"]
+
+
 def test_the_vdpis_stand_where_their_van_stands(tmp_path: Path) -> None:
     """§5.2: sharing is within a domain, and every vAN is wired to the vDPIs of the edge."""
     vnfs = (

@@ -66,6 +66,12 @@ def test_too_many_broken_rows_end_with_2_and_their_places(desk: Path) -> None:
         (["import", "trace"], "Missing option '--output'"),
         (["import", "trace", "-o", "trace"], "trace exists and is not a data set"),
         (["import", "trace", "-o", "set", "--max-broken-share", "2"], "less than or equal to 1"),
+        (
+            ["import", "trace", "-o", "set", "--max-broken-share", "nan"],
+            "Invalid value for '--max-broken-share'",
+        ),
+        (["import", "trace", "-o", "set", "--max-broken-share", "inf"], "less than or equal to 1"),
+        (["import", "trace", "-o", "x" * 300], "cannot be a data set: File name too long"),
         (["collect", "-o", "set"], "Missing argument"),
         (["collect", "no-such-run", "-o", "set"], "there is no run"),
         (["describe", "trace"], "is not a data set"),
@@ -119,7 +125,7 @@ def test_a_signal_ends_an_import_with_130_and_nothing_half_made(number: signal.S
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     deadline = time.monotonic() + 30
-    while not (desk / "out").exists() and time.monotonic() < deadline:
+    while not list((desk / "out").glob("*")) and time.monotonic() < deadline:
         time.sleep(0.01)
     assert list((desk / "out").iterdir()), "nothing was being written"
     running.send_signal(number)

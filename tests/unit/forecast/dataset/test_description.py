@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from unit.forecast.dataset.traces import Row, gwa_13_quoted, imported, write
+from unit.forecast.dataset.traces import Row, gwa_12, gwa_13_quoted, imported, rows, write
 
-from testbedctl.errors import RunFailed, UsageError
+from testbedctl.errors import Inconclusive, RunFailed, UsageError
 from testbedctl.forecast.dataset import description
 from testbedctl.forecast.dataset.description import Description, describe, strength
 from testbedctl.forecast.dataset.figure import write_figure
@@ -22,11 +22,11 @@ CPU, RAM, WRITE, RECEIVE, TRANSMIT = 3, 6, 9, 11, 12
 """Fields of GWA-T-13."""
 
 
-def vm(path: Path, level: float, slope: float, rows: int = 200) -> Path:
+def vm(path: Path, level: float, slope: float, count: int = 200) -> Path:
     """A VM whose network goes up with its CPU by ``slope``, about ``level`` in both."""
     draw = np.random.default_rng(int(level))
     wanted = []
-    for number in range(rows):
+    for number in range(count):
         x = 1.5 * draw.normal()
         fields = {
             CPU: 100 * level + x,
@@ -119,6 +119,39 @@ def test_where_the_papers_reason_holds_it_is_said(tmp_path: Path) -> None:
         source="a test",
     )
     assert "the reason holds on this data set" in next(findings(describe(tmp_path / "set")))
+
+
+def test_columns_that_not_every_vm_has_are_left_out_and_named(tmp_path: Path) -> None:
+    """Materna beside Bitbrains, which has no size of the disk: its rows count all the same."""
+    vm(tmp_path / "in" / "1.csv", 1, slope=-1.0)
+    write(tmp_path / "in" / "2.csv", gwa_12(rows(100)))
+    imported(tmp_path / "in", tmp_path / "set")
+    found = describe(tmp_path / "set")
+    assert found.partial == ("memory_usage_percent", "disk_size_gb")
+    assert not set(found.partial) & set(found.spreads)
+    assert found.rows == 300
+    told = " ".join(findings(found))
+    assert "count 300 of 300 rows; not in every VM, and left out: memory usage %, disk size GB." in told
+    assert document(found)["not_in_every_vm"] == list(found.partial)
+
+
+def test_two_vms_without_a_common_row_can_be_described(tmp_path: Path) -> None:
+    """One without its cores, the other without the size of its disk: no row has all columns."""
+    without = gwa_13_quoted(rows(50)).replace("CPU cores", "Mood")
+    write(tmp_path / "in" / "1.csv", without)
+    write(tmp_path / "in" / "2.csv", gwa_12(rows(50)))
+    imported(tmp_path / "in", tmp_path / "set")
+    found = describe(tmp_path / "set")
+    assert found.partial == ("cpu_cores", "memory_usage_percent", "disk_size_gb")
+    assert found.rows == 100
+
+
+def test_a_data_set_without_a_whole_row_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "1.csv", gwa_12(rows(50)))
+    imported(tmp_path / "1.csv", tmp_path / "set")
+    monkeypatch.setattr(description, "_moments", lambda *_: iter(()))
+    with pytest.raises(Inconclusive, match=r"no row of .* has all of cpu_cores"):
+        describe(tmp_path / "set")
 
 
 def test_the_document_is_json_with_null_where_nothing_is_known(described: Description) -> None:

@@ -19,7 +19,7 @@ from unit.forecast.dataset.traces import (
 )
 
 from testbedctl.errors import InvalidFile
-from testbedctl.forecast.dataset import source
+from testbedctl.forecast.dataset import source, writer
 from testbedctl.forecast.dataset.faults import NAMED
 from testbedctl.forecast.dataset.store import open_dataset
 
@@ -134,7 +134,8 @@ def test_time_that_goes_backwards_is_sorted_and_named(tmp_path: Path) -> None:
 def test_of_equal_times_the_first_is_kept(tmp_path: Path) -> None:
     wanted = rows(60)
     wanted[31:31] = [Row(30), Row(99, unix_s=wanted[30].at_s)]
-    manifest = imported(write(tmp_path / "vm.csv", gwa_12(wanted)), tmp_path / "set")
+    file = write(tmp_path / "vm.csv", gwa_12(wanted))
+    manifest = imported(file, tmp_path / "set", max_broken_share=0.02)
     assert counts(manifest) == {"duplicate": 1, "conflict": 1}
     assert places(manifest, "duplicate") == [("vm.csv", 33, 1)]
     assert places(manifest, "conflict") == [("vm.csv", 34, 1)]
@@ -148,11 +149,39 @@ def test_two_series_in_each_other_become_one_grid(tmp_path: Path) -> None:
     inserted = [Row(n, unix_s=BEGIN_S + 300 * n + 141) for n in range(20, 40)]
     wanted = sorted([*rows(60), *inserted], key=lambda row: row.at_s)
     write(tmp_path / "in" / "1.csv", gwa_12(wanted))
-    write(tmp_path / "in" / "2.csv", gwa_12(rows(60)))
+    for name in ("2", "3", "4"):
+        write(tmp_path / "in" / f"{name}.csv", gwa_12(rows(60)))
     manifest = imported(tmp_path / "in", tmp_path / "set")
     assert manifest.step_s == 300
     assert counts(manifest) == {"off-grid": 20}
-    assert {vm: record.rows for vm, record in manifest.vms.items()} == {"1": 60, "2": 60}
+    assert {vm: record.rows for vm, record in manifest.vms.items()} == dict.fromkeys("1234", 60)
+
+
+def of_two_vms(first: list[Row], second: list[Row], *, by_time: bool) -> str:
+    """One file with an id column that nobody knows."""
+    head, *lines = gwa_12([*first, *second]).splitlines()
+    both = [f"{line};\t{vm}" for line, vm in zip(lines, "a" * len(first) + "b" * len(second), strict=True)]
+    return "\n".join([f"{head};\tVM id", *(sorted(both) if by_time else both)]) + "\n"
+
+
+@pytest.mark.parametrize("by_time", [True, False])
+@pytest.mark.parametrize(
+    ("offset_s", "said"),
+    [(0, "100 of 200 rows are broken"), (20, "100 of 200 rows are less than half a step after")],
+)
+def test_two_vms_in_one_file_are_refused(offset_s: int, said: str, by_time: bool, tmp_path: Path) -> None:
+    """Of one clock, and a bit after each other; what the step is, the other VMs say."""
+    second = [Row(n + 500, unix_s=BEGIN_S + 300 * n + offset_s) for n in range(100)]
+    write(tmp_path / "in" / "both.csv", of_two_vms(rows(100), second, by_time=by_time))
+    if offset_s:
+        for name in ("3", "4", "5"):
+            write(tmp_path / "in" / f"{name}.csv", gwa_12(rows(30)))
+        said = "100 of 290 rows are less than half a step after"
+    with pytest.raises(InvalidFile, match=said) as told:
+        imported(tmp_path / "in", tmp_path / "set")
+    assert "told apart by a column that is not known" in (told.value.hint or "")
+    assert told.value.places
+    assert not (tmp_path / "set").exists()
 
 
 def test_gaps_are_counted_per_vm(tmp_path: Path) -> None:
@@ -170,6 +199,46 @@ def test_a_mixture_of_steps_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidFile, match="another step than 300 s") as told:
         imported(tmp_path / "in", tmp_path / "set")
     assert [(p.file, p.message) for p in told.value.places] == [("in/3.csv", "a row every 600 s")]
+
+
+def test_as_many_rows_of_two_steps_are_refused(tmp_path: Path) -> None:
+    for name, step_s in {"1": 300, "2": 300, "3": 60, "4": 60}.items():
+        wanted = [Row(n, unix_s=BEGIN_S + step_s * n) for n in range(60)]
+        write(tmp_path / "in" / f"{name}.csv", gwa_12(wanted))
+    with pytest.raises(InvalidFile, match="another step than"):
+        imported(tmp_path / "in", tmp_path / "set")
+
+
+def test_one_vm_with_another_step_is_left_out_and_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "GROUP_ROWS", 1000)
+    for name in ("1", "3"):
+        write(tmp_path / "without" / f"{name}.csv", gwa_12(rows(3000)))
+        write(tmp_path / "in" / f"{name}.csv", gwa_12(rows(3000)))
+    odd = [Row(n, unix_s=BEGIN_S - 999 + 60 * n) for n in range(50)]
+    odd[7].fields = {3: "?"}
+    write(tmp_path / "in" / "2.csv", gwa_12(odd))
+    manifest = imported(tmp_path / "in", tmp_path / "set")
+    assert counts(manifest) == {"step": 50}
+    assert places(manifest, "step") == [("2.csv", 1, 1)]
+    assert manifest.warnings == ["left out, as their step is not 300 s: 2 (a row every 180 s)"]
+    without = imported(tmp_path / "without", tmp_path / "other")
+    assert (manifest.vms, manifest.span, manifest.rows) == (without.vms, without.span, 6000)
+    for one, two in zip(*(open_dataset(tmp_path / n).series for n in ("set", "other")), strict=True):
+        np.testing.assert_array_equal(one.values, two.values)
+    with pytest.raises(InvalidFile, match="another step than 300 s") as told:
+        imported(tmp_path / "in", tmp_path / "third", max_broken_share=49 / 6050)
+    assert [place.file for place in told.value.places] == ["in/2.csv"]
+
+
+def test_rows_closer_than_a_millisecond_are_refused(tmp_path: Path) -> None:
+    lines = gwa_12(rows(30)).splitlines()
+    close = [
+        line.replace(line.split(";")[0], f"{BEGIN_S + n / 5000:.4f}") for n, line in enumerate(lines[1:])
+    ]
+    with pytest.raises(InvalidFile, match="less than a millisecond apart"):
+        imported(write(tmp_path / "vm.csv", "\n".join([lines[0], *close])), tmp_path / "set")
 
 
 def test_a_step_that_changes_within_a_file_is_refused(tmp_path: Path) -> None:

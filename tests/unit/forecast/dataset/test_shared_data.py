@@ -38,7 +38,7 @@ def test_materna_has_the_persistence_error_that_is_known(tmp_path: Path) -> None
 def test_the_odd_vms_of_bitbrains_are_put_in_order(tmp_path: Path) -> None:
     """VMs 20, 82 and 265: every row twice, some thrice, a second series in between, 141 s off."""
     with zipfile.ZipFile(BITBRAINS) as whole, zipfile.ZipFile(tmp_path / "part.zip", "w") as part:
-        for number in (1, 20, 82, 265):
+        for number in (*range(1, 14), 20, 82, 265):
             name = f"2013-8/{number}.csv"
             part.writestr(name, whole.read(name))
     manifest = imported(tmp_path / "part.zip", tmp_path / "set")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import stat
 import zipfile
 from pathlib import Path
@@ -84,6 +86,22 @@ def test_a_name_that_leads_out_is_refused(name: str, tmp_path: Path) -> None:
     assert {each.name for each in tmp_path.iterdir()} == {"a.zip"}
 
 
+@pytest.mark.parametrize("name", [".", "./."])
+def test_a_name_of_no_file_is_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(InvalidFile) as told:
+        imported(zipped(tmp_path / "a.zip", {"0.csv": TEXT, name: TEXT}), tmp_path / "set")
+    assert [place.message for place in told.value.places] == [f"{name!r} names no file"]
+
+
+def test_a_zip_of_a_later_version_is_refused(tmp_path: Path) -> None:
+    path = zipped(tmp_path / "a.zip", {"1.csv": TEXT})
+    data = bytearray(path.read_bytes())
+    data[data.index(b"PK\x01\x02") + 6] = 99
+    path.write_bytes(data)
+    with pytest.raises(InvalidFile, match="no zip that can be read"):
+        imported(path, tmp_path / "set")
+
+
 def test_a_link_is_refused(tmp_path: Path) -> None:
     link = zipfile.ZipInfo("1.csv")
     link.external_attr = (stat.S_IFLNK | 0o777) << 16
@@ -152,6 +170,46 @@ def test_a_zip_with_damaged_content_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidFile, match=r"a.zip/1.csv cannot be read"):
         imported(path, tmp_path / "set")
     assert not (tmp_path / "set").exists()
+
+
+@pytest.mark.parametrize("closed", ["in", "in/deep"])
+def test_a_folder_that_may_not_be_entered_is_said(
+    closed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tests may run as root, who may enter everything."""
+    write(tmp_path / "in" / "1.csv", TEXT)
+    write(tmp_path / "in" / "deep" / "2.csv", TEXT)
+    real = os.scandir
+
+    def scandir(path: str) -> object:
+        if Path(path) == tmp_path / closed:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(UsageError, match=f"cannot read .*{closed}: Permission denied"):
+        imported(tmp_path / "in", tmp_path / "set")
+
+
+def test_a_path_that_cannot_be_looked_at_is_said(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="File name too long"):
+        imported(tmp_path / ("x" * 300), tmp_path / "set")
+
+
+@pytest.mark.parametrize("name", [b"in/\xff.csv", b"\xff/1.csv", b"\xff.csv"])
+def test_a_name_that_is_not_utf_8_is_refused(name: bytes, tmp_path: Path) -> None:
+    file = write(tmp_path / os.fsdecode(name), TEXT)
+    path = tmp_path / "in" if name.startswith(b"in") else file
+    path = file.parent if name.endswith(b"/1.csv") else path
+    with pytest.raises(InvalidFile, match=r"not UTF-8: \\udcff"):
+        imported(path, tmp_path / "set")
+
+
+def test_a_name_that_is_not_utf_8_may_be_passed_over(tmp_path: Path) -> None:
+    write(tmp_path / "in" / "1.csv", TEXT)
+    write(tmp_path / "in" / os.fsdecode(b"\xff.txt"), "")
+    manifest = imported(tmp_path / "in", tmp_path / "set")
+    assert manifest.warnings == ["no .csv and not read: \\udcff.txt"]
 
 
 @pytest.mark.parametrize("found", ["missing", "empty folder", "folder without csv"])

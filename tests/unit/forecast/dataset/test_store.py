@@ -269,6 +269,60 @@ def test_an_exchange_that_fails_half_way_is_taken_back(
     assert left_in(tmp_path) == {"set"}
 
 
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, OSError])
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("at", [0, 1])
+def test_an_exchange_that_is_interrupted_loses_nothing(
+    at: int, moment: str, kind: type[BaseException], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At each of the two renames, right before and right after it."""
+    path = saved(tmp_path / "set")
+    real, calls = Path.rename, []
+
+    def interrupted(self: Path, target: Path) -> Path:
+        calls.append(target)
+        if len(calls) != at + 1:
+            return real(self, target)
+        if moment == "after":
+            real(self, target)
+        raise kind("stop")
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    with pytest.raises((KeyboardInterrupt, TestbedError)):
+        saved(path, telemetry(rows=40), replace=True)
+    assert len(open_dataset(path).series[0].values) == (40 if (at, moment) == (1, "after") else 30)
+    assert left_in(tmp_path) == {"set"}
+
+
+def test_an_old_data_set_that_cannot_be_moved_back_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = saved(tmp_path / "set")
+    real, calls = Path.rename, []
+
+    def failing(self: Path, target: Path) -> Path:
+        calls.append(target)
+        if len(calls) > 1:
+            raise OSError(5, "Input/output error")
+        return real(self, target)
+
+    monkeypatch.setattr(Path, "rename", failing)
+    with pytest.raises(TestbedError, match="Input/output error") as told:
+        saved(path, telemetry(rows=40), replace=True)
+    (left,) = tmp_path.iterdir()
+    assert str(left) in (told.value.hint or "")
+    assert len(open_dataset(left).series[0].values) == 30
+
+
+def test_a_name_that_cannot_be_is_said(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot be a data set: File name too long"):
+        saved(tmp_path / ("x" * 300))
+    with pytest.raises(UsageError, match="File name too long"):
+        open_dataset(tmp_path / ("x" * 300))
+    with pytest.raises(UsageError, match=r"\\udcff is not UTF-8"):
+        saved(tmp_path / "\udcff")
+
+
 FULL = """
 import resource, signal, sys
 from pathlib import Path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -172,6 +173,13 @@ def test_a_season_that_most_forecasts_lack_is_not_measured() -> None:
     row = judged(contender()).contestant("seasonal naive")
     assert row and not row.errors
     assert row.why == "24 of 120 forecasts have a day (288 steps) behind them"
+
+
+def test_a_season_that_is_no_whole_number_of_steps_is_not_measured() -> None:
+    data = replace(dataset(series("a", 300, step_s=7.0)), step_s=7.0)
+    row = judged(contender(), data=data).contestant("seasonal naive")
+    assert row and not row.errors
+    assert row.why == "a season of 86400 s with steps of 7 s"
 
 
 def test_a_season_takes_part_where_it_is_known() -> None:

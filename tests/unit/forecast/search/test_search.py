@@ -6,14 +6,17 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from importlib.util import find_spec
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import optuna
 import pytest
 from unit.forecast.search.conftest import BASE, SPACE, write_waves
 
-from testbedctl.errors import Inconclusive, InvalidFile, RunFailed, UsageError
+from testbedctl.errors import Inconclusive, InvalidFile, RunFailed, TestbedError, UsageError
+from testbedctl.forecast.search import worker
 from testbedctl.forecast.search.best import best_of, write_best
 from testbedctl.forecast.search.engine import search
 from testbedctl.forecast.search.space import Parameter, Space
@@ -117,10 +120,36 @@ def test_the_time_that_is_given_is_kept(assigned: Make) -> None:
     slow = BASE.model_copy(update={"epochs": 10_000, "patience": 1000})
     space = SPACE.model_copy(update={"base": slow})
     progress = run(assigned(space=space, trials=None, seconds=1.0))
-    assert progress.pruned >= 1
-    assert progress.best is None
+    assert (progress.finished, progress.failed, progress.best) == (0, 0, None)
     with pytest.raises(Inconclusive, match="no trial has come to its end"):
         best_of(assigned(space=space).study(), space)
+
+
+def test_a_trial_that_the_deadline_cuts_off_is_tried_again(
+    assigned: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = assigned("whole", trials=1)
+    run(whole)
+    with monkeypatch.context() as patch:
+        patch.setattr(worker, "time", ticking())
+        assert run(assigned(seconds=2.5)).finished == 0
+    assert [each[1] for each in trials(assigned())] == ["FAIL", "WAITING"]
+    assert run(assigned(trials=2)).finished == 2
+    assert trials(assigned())[1][2:] == trials(whole)[0][2:]
+
+
+def test_a_trial_that_does_worse_is_pruned_also_at_the_deadline(
+    assigned: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "time", ticking())
+    monkeypatch.setattr(optuna.Trial, "should_prune", lambda _: True)
+    assert run(assigned(seconds=1.5)).pruned == 1
+    assert [each[1] for each in trials(assigned())] == ["PRUNED"]
+
+
+def ticking() -> SimpleNamespace:
+    """A clock that is a second later at each look: its first trial's epoch n ends at n + 1 s."""
+    return SimpleNamespace(monotonic=count().__next__)
 
 
 def test_trials_that_do_worse_are_pruned(assigned: Make) -> None:
@@ -165,16 +194,20 @@ def test_a_training_that_runs_away_is_a_failed_trial(assigned: Make, monkeypatch
     assert (progress.finished, progress.failed) == (2, 1)
 
 
-def test_trials_that_all_fail_end_the_search(assigned: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("kind", [RunFailed, UsageError, Inconclusive])
+def test_trials_that_all_fail_end_the_search(
+    assigned: Make, monkeypatch: pytest.MonkeyPatch, kind: type[TestbedError]
+) -> None:
     from testbedctl.forecast.training import trainer
 
     def train(*_: Any, **__: Any) -> Any:
-        raise RunFailed("cannot write: no space left on device")
+        raise kind("it cannot be done")
 
     monkeypatch.setattr(trainer, "train", train)
-    with pytest.raises(RunFailed, match="no space left"):
+    with pytest.raises(kind, match="it cannot be done"):
         run(assigned())
     assert progress_of(assigned().study()).failed == 3
+    assert [each[1] for each in trials(assigned())] == ["FAIL"] * 3  # none of them waits to be tried again
 
 
 def test_a_record_that_is_none_is_refused(assigned: Make, tmp_path: Path) -> None:

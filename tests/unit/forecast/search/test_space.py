@@ -72,6 +72,15 @@ def test_what_is_proposed_lies_within() -> None:
         (GOOD.replace("high: 0.01", "hihg: 0.01"), "did you mean 'high'"),
         (GOOD.replace("epochs: 9", "epochs: none"), "base.epochs"),
         ("parameters: {}\n", "the key 'base' is missing"),
+        (GOOD + "  window: {low: 1, high: 4, step: 0.5}\n", "parameters.window: 'step' is whole"),
+        (
+            GOOD + "  options.cels: {low: 8, high: 16}\n",
+            "options.cels: 8: the model lstm has no option 'cels'",
+        ),
+        (GOOD + "  options.dense: {choices: [[4], [-1], [6]]}\n", "parameters.options.dense: [-1]: "),
+        (GOOD.replace("epochs: 9", "options: {cels: 8}"), "base: the model lstm has no option 'cels'"),
+        (GOOD.replace("lstm", "lstn"), "did you mean 'lstm'"),
+        (GOOD.replace("epochs: 9", "train_share: 0.9"), "base.train_share: at most 0.8"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_place(tmp_path: Path, written: str, message: str) -> None:
@@ -80,3 +89,25 @@ def test_what_is_wrong_is_told_with_its_place(tmp_path: Path, written: str, mess
     with pytest.raises(InvalidFile) as error:
         load_space(path)
     assert any(message in str(place) for place in error.value.places), error.value.places
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "model: {choices: [lstm, transformer]}",
+        "horizon: {low: 1, high: 6}",
+        "scaling: {choices: [per-vm, none]}",
+        "quantiles: {choices: [[], [0.9]]}",
+        "train_share: {low: 0.5, high: 0.8}",
+        "validation_share: {low: 0.1, high: 0.3}",
+        "seed: {low: 0, high: 9}",
+    ],
+)
+def test_what_the_loss_measures_is_not_searched(tmp_path: Path, written: str) -> None:
+    path = tmp_path / "space.yaml"
+    path.write_text(f"{GOOD}  {written}\n")
+    with pytest.raises(InvalidFile) as error:
+        load_space(path)
+    (place,) = error.value.places
+    assert place.line == 4
+    assert "decides what the loss measures" in place.message

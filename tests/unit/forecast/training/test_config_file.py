@@ -41,6 +41,27 @@ def test_what_is_given_wins_over_the_file(tmp_path: Path) -> None:
     assert config.options == {"heads": 2, "dense": [8, 8]}
 
 
+def test_a_shipped_configuration_is_found_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shipped = sorted((ROOT / "profiles" / "forecast").glob("*.yaml"))
+    assert {file.stem for file in shipped} >= {"change", "testbed"}
+    for file in shipped:
+        assert configuration(file.stem, {}) == load_config(file)
+    written(tmp_path, "window: 7\n").rename("change")  # a file here comes before what ships
+    assert configuration("change", {}).window == 7
+
+
+def test_an_unknown_name_is_told_with_the_nearest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="did you mean 'testbed'") as raised:
+        configuration("tesbed", {})
+    assert "change, testbed" in str(raised.value.hint)
+    with pytest.raises(InvalidFile, match=r"nowhere\.yaml"):
+        configuration("nowhere.yaml", {})
+
+
 def test_every_error_of_the_file_is_told_with_its_place(tmp_path: Path) -> None:
     file = written(tmp_path, "windw: 3\nepochs: 0\nscaling: per-host\nquantiles: [0.9, 0.5]\nseed: '7'\n")
     with pytest.raises(InvalidFile, match="not the configuration of a training") as raised:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from unit.forecast.training.tiny import same_weights, trained
+from unit.forecast.usage import dataset, series
 
 from testbedctl.errors import InvalidFile, RunFailed
 from testbedctl.forecast.training.trainer import TrainedModel
@@ -53,6 +54,20 @@ def test_many_windows_are_predicted_as_one_by_one(tmp_path: Path) -> None:
 def test_another_shape_is_refused(tmp_path: Path, shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"\[n, 3, 4\]"):
         trained(tmp_path).predict(np.zeros(shape, np.float32))
+
+
+def test_a_model_names_all_trainings_that_it_stands_on(tmp_path: Path) -> None:
+    trained(tmp_path / "one", vms=["a"])
+    other = dataset(series("c"), sha256="2" * 64)
+    trained(tmp_path / "two", other, warm_start=tmp_path / "one", train_share=0.7)
+    third = trained(tmp_path / "three", vms=["b"], warm_start=tmp_path / "two").document
+    assert [(each.vms, each.train_share) for each in third.lineage] == [
+        (("b",), 0.8), (("c",), 0.7), (("a",), 0.8)
+    ]  # fmt: skip
+    assert third.learned_from("1" * 64) == frozenset("ab")
+    assert third.learned_from("3" * 64) == frozenset()
+    forgotten = third.model_copy(update={"ancestors": third.ancestors[:1]})
+    assert forgotten.learned_from("1" * 64) is None
 
 
 @pytest.mark.parametrize("full_while_writing", ["weights.pt", "model.json"])
