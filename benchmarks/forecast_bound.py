@@ -1,8 +1,8 @@
 """How much better than `change` a forecaster could be: other kinds, their mean, and a choice in hindsight.
 
 Trained and scaled on the first 60 % of each VM's rows, judged on the next 20 % of 40 VMs that none has
-learned from. The last 20 %, and the VMs that `forecast_models` judges on, play no part. Takes a quarter of
-an hour on one core. What follows from it: ``docs/explanation/better-model.md``.
+learned from. The last 20 %, and the VMs that `forecast_models` judges on, play no part. Takes ten
+minutes on one core. What follows from it: ``docs/explanation/better-model.md``.
 """
 
 from __future__ import annotations
