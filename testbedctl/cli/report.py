@@ -112,10 +112,11 @@ def report(
 def _figures(run: RunReader, document: Report, directory: Path, output: Path | None) -> list[tuple[str, str]]:
     """Write the figures; returns captions and links, relative to ``output`` or to the run's directory."""
     from testbedctl.analysis.timeline import timelines
-    from testbedctl.report.figures import figures_of, write_figures
+    from testbedctl.render.drawing import write
+    from testbedctl.report.figures import figures_of
 
     drawn = figures_of(document, timelines(run))
-    written = write_figures(drawn, directory)
+    written = write(drawn, directory, option="--figures")
     err().print(f"{len(written)} images in {directory}", markup=False, soft_wrap=True)
     base = output.parent if output else run.path
     relative = Path(os.path.relpath(directory, base)).as_posix()

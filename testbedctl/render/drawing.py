@@ -66,8 +66,11 @@ def image(drawing: Drawing, kind: str) -> bytes:
     return stream.getvalue()
 
 
-def write(drawings: Sequence[Drawing], directory: Path) -> list[Path]:
-    """Write each figure as PNG and SVG and return the paths. Raises RunFailed if that is impossible."""
+def write(drawings: Sequence[Drawing], directory: Path, *, option: str) -> list[Path]:
+    """Write each figure as PNG and SVG and return the paths.
+
+    Raises RunFailed if that is impossible; its hint names the ``option`` that gave the directory.
+    """
     written = []
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -79,7 +82,7 @@ def write(drawings: Sequence[Drawing], directory: Path) -> list[Path]:
     except OSError as error:
         raise RunFailed(
             f"cannot write figures into {directory}: {error.strerror or error}",
-            hint="give another directory",
+            hint=f"give another directory with {option}",
         ) from error
     return written
 

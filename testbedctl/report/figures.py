@@ -1,21 +1,14 @@
-"""Figures of a run as PNG and SVG: 14a/b and 15a/b of the predictive-slicing paper, and throughput.
-
-The same run gives the same bytes: no date, no program name, fixed identifiers, fonts drawn as paths.
-"""
+"""Figures of a run: 14a/b and 15a/b of the predictive-slicing paper, and throughput."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from io import BytesIO
 from itertools import cycle, pairwise
 from math import ceil
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from testbedctl.analysis.comparison import BASELINE
-from testbedctl.errors import RunFailed
+from testbedctl.render.drawing import COLOURS, GREY, Draw, Drawing
 from testbedctl.report.wording import sharing_arm, shown_pair
 from testbedctl.units import mbps, percent
 
@@ -24,92 +17,18 @@ if TYPE_CHECKING:
     from testbedctl.analysis.timeline import Timeline
     from testbedctl.report.document import ArmReport, Report
 
-Draw = Callable[[Any], None]
-"""Draws into a matplotlib Axes."""
 
-# Okabe and Ito's palette, which colour-blind readers can tell apart.
-BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#595959"
-COLOURS = (BLUE, ORANGE, GREEN, "#CC79A7", "#E69F00", "#56B4E9")
-FORMATS = ("png", "svg")
-
-_STYLE: dict[Any, Any] = {
-    "svg.hashsalt": "testbedctl",
-    "svg.fonttype": "path",
-    "font.family": "DejaVu Sans",
-    "font.size": 10,
-    "axes.titlesize": 10.5,
-    "axes.titlelocation": "left",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.color": "#dddddd",
-    "grid.linewidth": 0.7,
-    "axes.axisbelow": True,
-    "legend.frameon": False,
-    "lines.linewidth": 1.8,
-    "lines.markersize": 5.5,
-    "errorbar.capsize": 3.5,
-}
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One figure: the stem of its files, its caption, and how it is drawn."""
-
-    name: str
-    caption: str
-    draw: Draw
-
-
-def figures_of(report: Report, timelines: Sequence[Timeline]) -> list[Figure]:
+def figures_of(report: Report, timelines: Sequence[Timeline]) -> list[Drawing]:
     """Every figure for which the run has the data: 14 needs the arm ``none``, 15 an arm that shared."""
     return [*_figure_14(report), *_figure_15(report), *_throughput(report, timelines)]
 
 
-def write_figures(figures: Sequence[Figure], directory: Path) -> list[Path]:
-    """Write each figure as PNG and SVG and return the paths. Raises RunFailed if that is impossible."""
-    written = []
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        for figure in figures:
-            for kind in FORMATS:
-                path = directory / f"{figure.name}.{kind}"
-                path.write_bytes(image(figure, kind))
-                written.append(path)
-    except OSError as error:
-        raise RunFailed(
-            f"cannot write figures into {directory}: {error.strerror or error}",
-            hint="give another directory with --figures",
-        ) from error
-    return written
+def _on_axes(draw: Callable[[Any], None]) -> Draw:
+    """A drawing that is one pair of axes."""
+    return lambda canvas: draw(canvas.add_subplot())
 
 
-def image(figure: Figure, kind: str) -> bytes:
-    """The figure as ``png`` or ``svg``."""
-    from matplotlib.figure import Figure as Canvas
-
-    with _style():
-        canvas = Canvas(figsize=(6.4, 4.0), layout="constrained")
-        axes = canvas.add_subplot()
-        figure.draw(axes)
-        stream = BytesIO()
-        nothing: dict[str, None] = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
-        canvas.savefig(stream, format=kind, dpi=150, metadata=nothing)
-    return stream.getvalue()
-
-
-@contextmanager
-def _style() -> Iterator[None]:
-    """Our settings alone, whatever the user's matplotlibrc says."""
-    import matplotlib
-
-    with matplotlib.rc_context():
-        matplotlib.rcdefaults()
-        matplotlib.rcParams.update(_STYLE)
-        yield
-
-
-def _figure_14(report: Report) -> Iterator[Figure]:
+def _figure_14(report: Report) -> Iterator[Drawing]:
     arm = report.arm(BASELINE)
     for key in report.exhausted[:1] if arm else []:
         dpi = report.vnfs[key].dpi or "off"
@@ -118,7 +37,7 @@ def _figure_14(report: Report) -> Iterator[Figure]:
             yield _cpu_figure(f"figure-14{letter}", caption, report, arm, [("vDPI", key)], attribute)
 
 
-def _figure_15(report: Report) -> Iterator[Figure]:
+def _figure_15(report: Report) -> Iterator[Drawing]:
     arm = sharing_arm(report)
     pair = shown_pair(report)
     if arm is None or len(pair) < 2:
@@ -135,7 +54,7 @@ def _cpu_figure(
     arm: ArmReport | None,
     pair: Sequence[tuple[str, str]],
     attribute: str,
-) -> Figure:
+) -> Drawing:
     """CPU over the offered rate, or over the step where rates repeat; an interval is an error bar."""
     steps = arm.steps if arm else []
     rates = [mbps(step.offered_bps) for step in steps]
@@ -159,7 +78,7 @@ def _cpu_figure(
         axes.set_ylim(bottom=0)
         axes.legend(loc="best")
 
-    return Figure(name, caption, draw)
+    return Drawing(name, caption, _on_axes(draw))
 
 
 def _line(
@@ -200,7 +119,7 @@ def _rate_axis(axes: Any, offered: Sequence[float]) -> None:
     axes.set_xlabel("offered rate, Mb/s")
 
 
-def _throughput(report: Report, timelines: Sequence[Timeline]) -> Iterator[Figure]:
+def _throughput(report: Report, timelines: Sequence[Timeline]) -> Iterator[Drawing]:
     if not timelines:
         return
     caption = f"Offered and delivered rate of {report.service} over the trial, median and range of the trials"
@@ -216,7 +135,7 @@ def _throughput(report: Report, timelines: Sequence[Timeline]) -> Iterator[Figur
         axes.set_xlim(0, report.arms[0].steps[-1].end_s)
         axes.legend(loc="upper left")
 
-    yield Figure("throughput", caption, draw)
+    yield Drawing("throughput", caption, _on_axes(draw))
 
 
 def _offered(axes: Any, report: Report) -> None:

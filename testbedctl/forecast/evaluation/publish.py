@@ -32,7 +32,7 @@ def publish(evaluation: Evaluation, drawings: Sequence[Drawing], directory: Path
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise cannot_write(directory, error) from error
-    figures = write(drawings, directory / FIGURES)
+    figures = write(drawings, directory / FIGURES, option="--output")
     links = [(drawing.caption, f"{FIGURES}/{drawing.name}.png") for drawing in drawings]
     texts = {"evaluation.md": markdown(evaluation, links), "evaluation.csv": csv_text(evaluation)}
     for name, text in texts.items():

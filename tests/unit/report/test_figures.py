@@ -18,13 +18,14 @@ from testbedctl.analysis.timeline import timelines
 from testbedctl.errors import RunFailed
 from testbedctl.records.reader import RunReader
 from testbedctl.records.tables import read_table, write_table
+from testbedctl.render.drawing import Drawing, image, write
 from testbedctl.report.document import report_of
-from testbedctl.report.figures import Figure, figures_of, image, write_figures
+from testbedctl.report.figures import figures_of
 
 NAMES = ["figure-14a", "figure-14b", "figure-15a", "figure-15b", "throughput"]
 
 
-def _figures(path: Path) -> list[Figure]:
+def _figures(path: Path) -> list[Drawing]:
     run = RunReader(path)
     return figures_of(report_of(run), timelines(run))
 
@@ -34,17 +35,18 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_run(tmp_path_factory.mktemp("runs"))
 
 
-def _drawn(figure: Figure) -> Any:
+def _drawn(figure: Drawing) -> Any:
     from matplotlib.figure import Figure as Canvas
 
-    axes = Canvas().add_subplot()
-    figure.draw(axes)
+    canvas = Canvas()
+    figure.draw(canvas)
+    [axes] = canvas.axes
     return axes
 
 
 def test_every_figure_comes_as_png_and_svg_and_the_same_each_time(run: Path, tmp_path: Path) -> None:
-    first = write_figures(_figures(run), tmp_path / "a")
-    second = write_figures(_figures(run), tmp_path / "b")
+    first = write(_figures(run), tmp_path / "a", option="--figures")
+    second = write(_figures(run), tmp_path / "b", option="--figures")
     assert [path.name for path in first] == [f"{name}.{kind}" for name in NAMES for kind in ("png", "svg")]
     for one, other in zip(first, second, strict=True):
         assert one.read_bytes() == other.read_bytes()
@@ -58,7 +60,8 @@ def test_the_users_matplotlib_settings_and_another_process_change_nothing(run: P
         "from testbedctl.analysis.timeline import timelines\n"
         "from testbedctl.records.reader import RunReader\n"
         "from testbedctl.report.document import report_of\n"
-        "from testbedctl.report.figures import figures_of, image\n"
+        "from testbedctl.render.drawing import image\n"
+        "from testbedctl.report.figures import figures_of\n"
         "run = RunReader(Path(sys.argv[1]))\n"
         "for figure in figures_of(report_of(run), timelines(run)):\n"
         "    for kind in ('png', 'svg'): print(sha256(image(figure, kind)).hexdigest())\n"
@@ -98,7 +101,7 @@ def test_figures_without_data_are_left_out(tmp_path: Path) -> None:
 def test_a_directory_that_cannot_be_written_is_named(run: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(RunFailed, match="file"):
-        write_figures(_figures(run), tmp_path / "file")
+        write(_figures(run), tmp_path / "file", option="--figures")
 
 
 def test_the_delivered_rate_reaches_from_the_trials_start_to_its_end(run: Path) -> None:

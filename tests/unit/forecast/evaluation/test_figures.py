@@ -91,7 +91,7 @@ def test_the_middle_vm_is_neither_the_best_nor_the_worst() -> None:
 
 def test_the_same_data_give_the_same_bytes_and_both_formats(tmp_path: Path) -> None:
     drawings = figures_of(judged(contender(horizon=2, quantiles=(0.9,))), [])
-    paths = write(drawings, tmp_path / "figures")
+    paths = write(drawings, tmp_path / "figures", option="--output")
     assert {path.suffix for path in paths} == {".png", ".svg"}
     for path, drawing in zip(paths[::2], drawings, strict=True):
         assert path.read_bytes()[:4] == b"\x89PNG"
@@ -102,4 +102,4 @@ def test_the_same_data_give_the_same_bytes_and_both_formats(tmp_path: Path) -> N
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("")
     with pytest.raises(RunFailed, match="cannot write figures into"):
-        write(figures_of(judged(contender()), []), tmp_path / "taken")
+        write(figures_of(judged(contender()), []), tmp_path / "taken", option="--output")
