@@ -101,7 +101,7 @@ def samples(url: str, matcher: str, window_s: float) -> list[Sample]:
     Prometheus does not answer or refuses the query.
     """
     with _connect(url, TIMEOUT_S) as client:
-        return list(_samples(client.custom_query(f"{matcher}[{round(window_s * 1000)}ms]")))
+        return list(samples_of(client.custom_query(f"{matcher}[{round(window_s * 1000)}ms]")))
 
 
 def export(url: str, start_unix_s: float, end_unix_s: float) -> list[Sample]:
@@ -113,29 +113,37 @@ def export(url: str, start_unix_s: float, end_unix_s: float) -> list[Sample]:
     # one millisecond more, because Prometheus 3 leaves the first instant of a range out
     query = f'{{__name__=~".+"}}[{round((end_unix_s - start_unix_s) * 1000) + 1}ms]'
     with _connect(url, EXPORT_TIMEOUT_S) as client:
-        found = _samples(client.custom_query(query, params={"time": f"{end_unix_s:.3f}"}))
+        found = samples_of(client.custom_query(query, params={"time": f"{end_unix_s:.3f}"}))
         return [s for s in found if start_unix_s <= s.unix_s <= end_unix_s]
 
 
-def _samples(series: Iterable[Mapping[str, Any]]) -> Iterator[Sample]:
+def samples_of(series: Iterable[Mapping[str, Any]]) -> Iterator[Sample]:
+    """The samples of what a query for raw samples found: series with their labels and values."""
     for each in series:
         labels = {key: value for key, value in each["metric"].items() if key != "__name__"}
         for unix_s, value in each["values"]:
             yield Sample(each["metric"].get("__name__", ""), labels, float(unix_s), float(value))
 
 
-@contextmanager
-def _connect(url: str, timeout_s: float) -> Iterator[PrometheusConnect]:
+def client_of(url: str, timeout_s: float) -> PrometheusConnect:
+    """A client that asks once and directly; each of its methods raises what its libraries raise."""
     # 0.08 s to import, so only when something is asked
     from prometheus_api_client import PrometheusConnect
-    from prometheus_api_client.exceptions import PrometheusApiClientException
-    from requests import RequestException, Session
+    from requests import Session
     from urllib3 import Retry
 
     session = Session()
     session.trust_env = False  # a proxy of the user's does not know our namespaces
+    return PrometheusConnect(url, retry=Retry(0), session=session, timeout=timeout_s)
+
+
+@contextmanager
+def _connect(url: str, timeout_s: float) -> Iterator[PrometheusConnect]:
+    from prometheus_api_client.exceptions import PrometheusApiClientException
+    from requests import RequestException
+
     try:
-        with PrometheusConnect(url, retry=Retry(0), session=session, timeout=timeout_s) as client:
+        with client_of(url, timeout_s) as client:
             yield client
     except PrometheusApiClientException as error:
         raise RunFailed(f"Prometheus at {url} refuses a query: {error}") from error

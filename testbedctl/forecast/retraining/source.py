@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from testbedctl.errors import RunFailed, UsageError
-from testbedctl.telemetry.prometheus import Sample
+from testbedctl.telemetry.prometheus import Sample, client_of, samples_of
 
 if TYPE_CHECKING:
     from prometheus_api_client import PrometheusConnect
@@ -72,15 +72,11 @@ class Source:
 
     @contextmanager
     def _connected(self) -> Iterator[PrometheusConnect]:
-        from prometheus_api_client import PrometheusConnect
         from prometheus_api_client.exceptions import PrometheusApiClientException
-        from requests import RequestException, Session
-        from urllib3 import Retry
+        from requests import RequestException
 
-        session = Session()
-        session.trust_env = False  # a proxy of the user's does not know the namespaces of a lab
         try:
-            with PrometheusConnect(self.url, retry=Retry(0), session=session, timeout=TIMEOUT_S) as client:
+            with client_of(self.url, TIMEOUT_S) as client:
                 yield client
         except PrometheusApiClientException as error:
             raise RunFailed(
@@ -95,9 +91,5 @@ class Source:
 
 def _raw(client: PrometheusConnect, matcher: str, begin: float, end: float) -> list[Sample]:
     query = f"{matcher}[{round((end - begin) * 1000)}ms]"
-    return [
-        Sample(series["metric"]["__name__"], series["metric"], float(unix_s), float(value))
-        for series in client.custom_query(query, params={"time": f"{end:.3f}"})
-        for unix_s, value in series["values"]
-        if float(unix_s) > begin  # Prometheus 2 counts the first instant of a range in
-    ]
+    found = samples_of(client.custom_query(query, params={"time": f"{end:.3f}"}))
+    return [sample for sample in found if sample.unix_s > begin]  # Prometheus 2 counts the first instant in
