@@ -6,14 +6,13 @@ scaled by its own first 80 %. Takes up to half an hour, nearly all of it for the
 
 from __future__ import annotations
 
-import os
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from benchmarks.command import CHECKOUT
+from benchmarks.dataset import DATA, MONTH
 from benchmarks.table import Row
 from testbedctl.data import data_dir
 from testbedctl.forecast.dataset.importer import import_traces
@@ -30,8 +29,6 @@ from testbedctl.forecast.training.trained import TrainedModel
 from testbedctl.forecast.training.trainer import StopTraining, train
 from testbedctl.units import human_duration, percent
 
-DATA = Path(os.environ.get("TESTBEDCTL_DATA") or CHECKOUT.parent / "shared" / "data")
-MONTH = DATA / "gwa-t-12-bitbrains" / "rnd-2013-8.zip"
 FOREIGN = DATA / "gwa-t-13-materna" / "01.csv"
 LEARNED, UNSEEN, SEED = 120, 40, 0
 HORIZONS = (1, 6)

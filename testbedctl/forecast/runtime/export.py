@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from testbedctl import __version__
-from testbedctl.errors import InvalidFile, UsageError
+from testbedctl.errors import UsageError
 from testbedctl.forecast.runtime.model_file import (
     METADATA_KEY,
     MODEL_KEY,
@@ -17,6 +17,7 @@ from testbedctl.forecast.runtime.model_file import (
     SCHEMA_KEY,
     WEIGHTS_KEY,
     Metadata,
+    document_of,
     parse,
     read,
     sealed,
@@ -78,22 +79,12 @@ def trainable(path: Path) -> TrainedModel:
     Raises ``InvalidFile`` as ``model_file.read`` does, ``HostUnfit`` without torch.
     """
     require_torch()
-    from pydantic import ValidationError
-
-    from testbedctl.forecast.training.document import ModelDocument
     from testbedctl.forecast.training.packing import unpacked
     from testbedctl.forecast.training.trained import TrainedModel
 
     session, _ = read(path)
-    properties = session.get_modelmeta().custom_metadata_map
-    try:
-        document = ModelDocument.model_validate_json(properties[MODEL_KEY])
-    except ValidationError as error:
-        raise InvalidFile(
-            f"{path} holds a model as another version of testbedctl trains it: {error}",
-            hint="train a model anew: `testbedctl forecast train --help`",
-        ) from error
-    return TrainedModel(document, unpacked(base64.b64decode(properties[WEIGHTS_KEY]), path))
+    weights = session.get_modelmeta().custom_metadata_map[WEIGHTS_KEY]
+    return TrainedModel(document_of(session, path), unpacked(base64.b64decode(weights), path))
 
 
 def _metadata(model: TrainedModel, name: str, weights: bytes, metrics: Mapping[str, Any]) -> Metadata:

@@ -89,9 +89,14 @@ def trained_as(path: Path) -> ModelDocument:
 
     Raises ``InvalidFile`` as ``read`` does, and for a model that another version has trained.
     """
+    session, _ = read(path)
+    return document_of(session, path)
+
+
+def document_of(session: onnxruntime.InferenceSession, path: Path) -> ModelDocument:
+    """The same of an open file. Raises ``InvalidFile`` for a model that another version has trained."""
     from testbedctl.forecast.training.document import ModelDocument
 
-    session, _ = read(path)
     try:
         return ModelDocument.model_validate_json(session.get_modelmeta().custom_metadata_map[MODEL_KEY])
     except ValidationError as error:
