@@ -7,6 +7,9 @@ from statistics import fmean, median
 
 BUSY_RATIO = 0.15
 IDLE_RATIO = 0.1
+LIGHT = 0.1
+"""Of two busy samples one that carries less than this part of the other's traffic counts as idle: what it
+costs is the switch's waking up. On a slow machine a few Mb/s are enough for that."""
 MEMORY = 30
 ENOUGH = 6
 
@@ -33,19 +36,26 @@ class CostLine:
     @property
     def known(self) -> bool:
         """Whether enough busy samples were seen to size a share by."""
-        return len(self._busy) >= ENOUGH
+        return len(self._split()[1]) >= ENOUGH
 
     def line(self) -> tuple[float, float]:
         """``(base_cores, cores_per_bps)``; zeros while nothing busy was seen."""
-        if not self._busy:
+        idle, busy = self._split()
+        if not busy:
             return 0.0, 0.0
-        idle_rate = median(rate for rate, _ in self._idle) if self._idle else 0.0
-        idle_cores = median(cores for _, cores in self._idle) if self._idle else 0.0
-        above = [(rate - idle_rate, cores - idle_cores) for rate, cores in self._busy if rate > idle_rate]
+        idle_rate = median(rate for rate, _ in idle) if idle else 0.0
+        idle_cores = median(cores for _, cores in idle) if idle else 0.0
+        above = [(rate - idle_rate, cores - idle_cores) for rate, cores in busy if rate > idle_rate]
         slope = _middle([cores / rate for rate, cores in above]) if above else 0.0
         if slope <= 0:
-            return 0.0, _middle([cores / rate for rate, cores in self._busy])
+            return 0.0, _middle([cores / rate for rate, cores in busy])
         return max(0.0, idle_cores - slope * idle_rate), slope
+
+    def _split(self) -> tuple[list[tuple[float, float]], list[tuple[float, float]]]:
+        """The idle and the busy samples, as rates and cores."""
+        light = LIGHT * max((rate for rate, _ in self._busy), default=0.0)
+        waking = [sample for sample in self._busy if sample[0] < light]
+        return [*self._idle, *waking], [sample for sample in self._busy if sample[0] >= light]
 
 
 def _middle(values: list[float]) -> float:

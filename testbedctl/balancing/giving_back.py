@@ -11,6 +11,9 @@ from testbedctl.balancing.situation import Situation
 from testbedctl.balancing.sizing import COMPUTE, RELEASE_FACTOR, SAFE_USAGE, measured
 from testbedctl.ports import Hold, Reason, Release, ShareInForce, VnfState
 
+HURT_USAGE = 1.05
+"""A giver that needs so much of its quota loses traffic; less is the error of the measured rates."""
+
 
 class GivingBack:
     """Decides which shares are released, and which VNFs shall not lend for a while."""
@@ -72,7 +75,9 @@ class GivingBack:
             self._hurt.seconds(target, False, situation.at_s)
             return
         quota, demand, own = giver.cpu_quota_cores, situation.demand(giver), situation.own(giver)
-        hurt = demand >= quota or (demand >= SAFE_USAGE * quota and own >= giver.thresholds["cpu"] * quota)
+        hurt = demand >= HURT_USAGE * quota or (
+            demand >= SAFE_USAGE * quota and own >= giver.thresholds["cpu"] * quota
+        )
         if self._hurt.seconds(target, hurt, situation.at_s) < self._settle_s:
             return
         self._barred.add(target)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from testbedctl.balancing.cost import CostLine
 from testbedctl.balancing.rates import CameraRates
-from testbedctl.balancing.sizing import Camera, measured
+from testbedctl.balancing.sizing import SAFE_USAGE, Camera, measured
 from testbedctl.ports import Flow, Observation, ShareInForce, VnfState
 
 SHAREABLE = ("vdpi",)
@@ -17,7 +17,9 @@ SHAREABLE = ("vdpi",)
 
 class Situation:
     """Demands in cores. The CPU of a saturated VNF hides its excess, so a demand is the larger of what is
-    used and of what the cameras offered at the vAN will cost (``CostLine``)."""
+    used and of what the cameras offered at the vAN will cost (``CostLine``). A switch that is always busy
+    takes more packets at each waking, so that a bit costs less than the line says: a VNF near its quota
+    shows what it costs then, and that bounds its own line."""
 
     def __init__(
         self,
@@ -74,7 +76,7 @@ class Situation:
     def demand(self, vnf: VnfState) -> float:
         """Cores that the VNF needs for everything sent through it."""
         base, cost = self._line(vnf)
-        return max(vnf.usage["cpu"] * vnf.cpu_quota_cores, base + cost * self.offered_bps(vnf))
+        return max(min(1.0, vnf.usage["cpu"]) * vnf.cpu_quota_cores, base + cost * self.offered_bps(vnf))
 
     def need(self, vnf: VnfState) -> float:
         """Cores that the VNF needs now or, if that is more, by the forecast."""
@@ -105,4 +107,8 @@ class Situation:
         return sum(self._line(target)[1] * self._rates.bps(flow_id) for flow_id in share.flow_ids)
 
     def _line(self, vnf: VnfState) -> tuple[float, float]:
-        return self._lines.get(vnf.function, (0.0, 0.0))
+        base, cost = self._lines.get(vnf.function, (0.0, 0.0))
+        if vnf.usage.get("cpu", math.nan) >= SAFE_USAGE and vnf.processed_bps > 0:
+            used = vnf.usage["cpu"] * vnf.cpu_quota_cores
+            cost = min(cost, max(0.0, used - base) / vnf.processed_bps)
+        return base, cost

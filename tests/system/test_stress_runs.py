@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -25,23 +26,21 @@ from tests.system.measuring import (
 
 LAB = "runs"
 
-OVERLOAD = """
-name: overload
-background_mbps: 2
-warm_up_s: 1
-shape: {kind: steps, rates_mbps: [10, 110, 230], step_s: 4}
-"""
+CALIBRATION_MBPS = 60
+"""For the load of a vDPI below its quota."""
+FLOOD_MBPS = 400
+"""More than a vDPI of ``small`` inspects on any machine."""
 
 
 def small(directory: Path, name: str = "slice-sharing") -> Path:
-    """A testbed whose vDPIs have less CPU: 230 Mb/s are too much for one, and leave the host half idle.
+    """A testbed whose vDPIs have less CPU, so that filling them leaves most of the host idle.
 
     At 600 Mb/s the packets keep two cores busy, and what is seen depends on how fast these happen to be.
     """
     text = (CHECKOUT / f"profiles/testbeds/{name}.yaml").read_text()
     assert text.count("vcpus: 0.35") == 1
     spec = directory / f"{name}.yaml"
-    spec.write_text(text.replace("vcpus: 0.35", "vcpus: 0.15"))
+    spec.write_text(text.replace("vcpus: 0.35", "vcpus: 0.2"))
     return spec
 
 
@@ -62,6 +61,37 @@ def report(run: Path) -> dict[str, Any]:
     return document
 
 
+def alone(directory: Path, rate_mbps: float) -> dict[str, Any]:
+    """Ten seconds without balancing: what this machine does now. Its speed may double in minutes."""
+    profile = directory / "alone.yaml"
+    shape = f"{{kind: hold, rate_mbps: {rate_mbps}, duration_s: 10, step_s: 10}}"
+    profile.write_text(f"name: alone\nbackground_mbps: 2\nwarm_up_s: 1\nshape: {shape}\n")
+    step: dict[str, Any] = report(stress(profile, "--arm", "none"))["arms"][0]["steps"][0]
+    return step
+
+
+def overload(directory: Path) -> Path:
+    """A profile whose last step is twice what one vDPI can inspect, and two can."""
+    capacity = FLOOD_MBPS * alone(directory, FLOOD_MBPS)["delivered_ratio"]["median"]
+    rates = [round(part * capacity) for part in (0.05, 0.5, 2)]
+    path = directory / "overload.yaml"
+    path.write_text(
+        "name: overload\nbackground_mbps: 2\nwarm_up_s: 1\n"
+        f"shape: {{kind: steps, rates_mbps: {rates}, step_s: 6}}\n"
+    )
+    return path
+
+
+def mbps_at(usage: float, directory: Path) -> float:
+    """The rate at which the first vDPI uses this part of its quota, as far as its cost is linear."""
+    cpu = alone(directory, CALIBRATION_MBPS)["vnf_cpu_ratio"].values()
+    return CALIBRATION_MBPS * usage / max(float(vnf["median"]) for vnf in cpu)
+
+
+SEEN_S = 2.5
+"""A decision is made of the samples of so many seconds before it."""
+
+
 def settled(step: dict[str, Any]) -> float:
     """The ratio delivered after the step's last move; of the whole step if there was none."""
     return float((step["settled_delivered_ratio"] or step["delivered_ratio"])["median"])
@@ -79,21 +109,15 @@ def lab(untouched: None) -> Iterator[str]:  # noqa: ARG001 - taken down by it
     yield LAB
 
 
-@pytest.fixture
-def overload(tmp_path: Path) -> Path:
-    path = tmp_path / "overload.yaml"
-    path.write_text(OVERLOAD)
-    return path
-
-
 @pytest.mark.usefixtures("untouched")
-def test_sharing_delivers_what_one_vdpi_cannot(overload: Path, tmp_path: Path) -> None:
+def test_sharing_delivers_what_one_vdpi_cannot(tmp_path: Path) -> None:
     up(small(tmp_path))
-    run = stress(overload, "--arm", "none", "--arm", "reactive", "--seed", "3")
+    profile = overload(tmp_path)
+    run = stress(profile, "--arm", "none", "--arm", "reactive", "--trials", "3", "--seed", "3")
     document = report(run)
     arms = {arm["name"]: arm for arm in document["arms"]}
     before, after = (arms[name]["steps"][-1] for name in ("none", "reactive"))
-    assert before["offered_bps"] == after["offered_bps"] == 230e6
+    assert before["offered_bps"] == after["offered_bps"]
     assert before["delivered_ratio"]["median"] < 0.9
     assert settled(after) > before["delivered_ratio"]["median"] + 0.1
     shares = [d for d in arms["reactive"]["decisions"] if d["action"] == "share"]
@@ -142,9 +166,9 @@ def _report_is_reproducible(run: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("untouched")
-def test_the_same_arms_run_on_other_names_and_four_vdpis(overload: Path, tmp_path: Path) -> None:
+def test_the_same_arms_run_on_other_names_and_four_vdpis(tmp_path: Path) -> None:
     up(small(tmp_path, "four-vdpis"))
-    run = stress(overload, "--arm", "none", "--arm", "reactive")
+    run = stress(overload(tmp_path), "--arm", "none", "--arm", "reactive")
     arms = {arm["name"]: arm for arm in report(run)["arms"]}
     shares = [d for d in arms["reactive"]["decisions"] if d["action"] == "share"]
     assert shares
@@ -155,29 +179,52 @@ def test_the_same_arms_run_on_other_names_and_four_vdpis(overload: Path, tmp_pat
 
 
 @pytest.mark.usefixtures("untouched")
-def test_constant_overload_gives_one_share_and_no_release(tmp_path: Path) -> None:
+def test_a_constant_overload_is_shared_and_nothing_is_given_back(tmp_path: Path) -> None:
+    """One share, as long as the machine keeps its speed; what comes then is borne out by the usage."""
     up(small(tmp_path))
     constant = tmp_path / "constant.yaml"
-    constant.write_text("name: constant\nshape: {kind: hold, rate_mbps: 200, duration_s: 120, step_s: 10}\n")
-    decisions = report(stress(constant, "--arm", "reactive"))["arms"][0]["decisions"]
-    assert [d["action"] for d in decisions if d["action"] in ("share", "release")] == ["share"]
+    rate = round(mbps_at(0.85, tmp_path))
+    constant.write_text(
+        f"name: constant\nshape: {{kind: hold, rate_mbps: {rate}, duration_s: 120, step_s: 10}}\n"
+    )
+    run = stress(constant, "--arm", "reactive")
+    _moves_are_borne_out(run, toggles=2)
 
 
 @pytest.mark.usefixtures("untouched")
 def test_a_swing_about_the_threshold_gives_no_ping_pong(tmp_path: Path) -> None:
-    """±15 % about the rate at which this machine's vDPI passes its threshold, which is measured first."""
+    """After a clear overload, ±15 % about the rate at which this machine's vDPI passes its threshold."""
     up(small(tmp_path))
-    calibration, swing = tmp_path / "calibration.yaml", tmp_path / "swing.yaml"
-    calibration.write_text(
-        "name: calibration\nshape: {kind: hold, rate_mbps: 70, duration_s: 8, step_s: 8}\n"
-    )
-    step = report(stress(calibration, "--arm", "none"))["arms"][0]["steps"][0]
-    at_threshold = 70 * 0.6 / step["vnf_cpu_ratio"]["service1/vdpi"]["median"]
-    rates = [round(at_threshold * factor) for factor in (0.85, 1.15)] * 4
+    swing = tmp_path / "swing.yaml"
+    threshold = mbps_at(0.6, tmp_path)
+    rates = [round(threshold * factor) for factor in (2, *(0.85, 1.15) * 4)]
     swing.write_text(f"name: swing\nshape: {{kind: steps, rates_mbps: {rates}, step_s: 8}}\n")
-    decisions = report(stress(swing, "--arm", "reactive"))["arms"][0]["decisions"]
-    actions = [d["action"] for d in decisions]
-    assert "share" in actions and "release" not in actions
+    run = stress(swing, "--arm", "reactive")
+    _moves_are_borne_out(run, toggles=1)
+
+
+def _moves_are_borne_out(run: Path, toggles: int) -> None:
+    """Shares while the vDPI was over its threshold, releases while both were below it; few toggles."""
+    (arm,) = report(run)["arms"]
+    moves = [d for d in arm["decisions"] if d["action"] in ("share", "release")]
+    assert moves and moves[0]["action"] == "share"
+    changes = [a["action"] != b["action"] for a, b in pairwise(moves)]
+    assert sum(changes) <= toggles
+    (trial,) = (run / "trials").iterdir()
+    usage = pq.read_table(trial / "vnfs.parquet").to_pylist()
+    for move in moves:
+        seen = {
+            vnf: max(
+                row["cpu_ratio"]
+                for row in usage
+                if row["vnf"] == vnf and move["at_s"] - SEEN_S <= row["at_s"] <= move["at_s"]
+            )
+            for vnf in ("service1/vdpi", "service2/vdpi")
+        }
+        if move["action"] == "share":
+            assert seen["service1/vdpi"] >= move["threshold"], move["reason"]
+        else:
+            assert sum(seen.values()) < 2 * move["threshold"], move["reason"]
 
 
 @pytest.mark.usefixtures("untouched")

@@ -1,8 +1,9 @@
 """A small model of the testbed that closes the loop: VNFs with a quota, cameras, shares, 1 s samples.
 
 It is what the policies are tested against without a machine. A VNF's CPU is ``base + cost × rate``, cut at
-its quota; what does not fit is lost. A move takes effect within the second after its decision, so that the
-next sample is a mixture. Measured values carry seeded noise.
+its quota; what does not fit is lost. With ``waking`` it is all used before traffic is lost. A move takes
+effect within the second after its decision, so that the next sample is a mixture. Measured values carry
+seeded noise.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ class Vdpi:
     name: str = "vdpi"
     ram: float = 0.2
     storage: float = 0.1
+    waking: float = 1.0  # what a bit costs while the switch is not always busy, ÷ what it costs when it is
 
     @property
     def key(self) -> str:
@@ -113,7 +115,7 @@ class Plant:
                 after, capacity(vdpi)
             )
             served += through
-            usage = min(1.0, (vdpi.base + COST * through) / vdpi.quota)
+            usage = min(1.0, (vdpi.base + vdpi.waking * COST * through) / vdpi.quota)
             vnfs[key] = self._state(second, vdpi, self._noisy(usage), self._noisy(through))
         outcome.offered.append(sum(rates.values()))
         outcome.served.append(served)

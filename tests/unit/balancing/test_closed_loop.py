@@ -74,6 +74,20 @@ def test_the_same_overload_unbalanced_loses_a_third() -> None:
     assert outcome.served_ratio(0, 30) < 0.8
 
 
+@pytest.mark.parametrize(("waking", "served"), [(1.5, 0.97), (2.0, 0.97), (3.0, 0.8)])
+def test_a_quota_that_is_used_up_long_before_traffic_is_lost(waking: float, served: float) -> None:
+    """A switch that is always busy takes more packets at each waking, so its usage hides what it could do."""
+    capacity_mbps = (0.25 - 0.0125) / COST / 1e6
+    for seed in SEEDS:
+        cameras = stepped((2, 0.5 * capacity_mbps, 1.6 * capacity_mbps), 20)
+        vdpis = [Vdpi(service, share_limit=0.9, waking=waking) for service in ("service1", "service2")]
+        plant = Plant(vdpis, [*cameras, *equal("service2", 1, constant(2))], seed=seed)
+        outcome = plant.run(Reactive(), 120)
+        assert not outcome.of(Release), f"seed {seed}: {outcome.moves}"
+        assert len(outcome.moves) <= 4, f"seed {seed}: {outcome.moves}"
+        assert outcome.served_ratio(50, 120) >= served, f"seed {seed}: {outcome.moves}"
+
+
 @pytest.mark.parametrize("step_s", [4, 10, 30])
 def test_steps_to_600_end_unsaturated_with_few_moves(step_s: int) -> None:
     for seed in SEEDS:

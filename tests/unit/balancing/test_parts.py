@@ -50,6 +50,16 @@ def test_cost_line_without_idle_samples_goes_through_the_origin() -> None:
     assert line.line() == (0.0, pytest.approx(1e-9))
 
 
+def test_what_waking_up_costs_is_not_the_cost_of_a_bit() -> None:
+    """On a slow machine 2 Mb/s make a small VNF look busy."""
+    line = CostLine()
+    for _ in range(ENOUGH):
+        line.learn(0.16, 0.2, 2e6)
+        line.learn(0.7, 0.2, 92e6)
+    assert line.known
+    assert line.line() == (pytest.approx(0.0296, abs=1e-4), pytest.approx(0.108 / 90e6))
+
+
 def test_an_overloaded_vnf_that_passes_nothing_teaches_nothing() -> None:
     line = CostLine()
     for _ in range(10):
