@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 SETTINGS = ("net/core", "net/ipv4", "net/ipv6", "net/bridge", "net/netfilter", "kernel/sched_rt_runtime_us")
@@ -91,8 +92,16 @@ def _programs() -> Iterator[str]:
             inside = "testbedctl" in (root / "cgroup").read_text() or (root / "ns/net").stat().st_ino != home
         except (FileNotFoundError, ProcessLookupError):  # it ended while we looked
             continue
-        if argv and (inside or name.startswith(PROGRAMS) or "testbedctl" in argv):
+        if argv and (inside or name.startswith(PROGRAMS) or _runs_ours(argv.split())):
             yield f"{pid} {argv}"
+
+
+def _runs_ours(words: list[str]) -> bool:
+    """The command itself or one of its modules; an editor that has one of our files open is neither."""
+    modules = [after for before, after in pairwise(words) if before == "-m"]
+    return any(m.partition(".")[0] == "testbedctl" for m in modules) or any(
+        Path(word).name == "testbedctl" for word in words[:2]
+    )
 
 
 def _ancestors(pid: int) -> Iterator[int]:
