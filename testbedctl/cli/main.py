@@ -10,7 +10,6 @@ import traceback
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -19,6 +18,7 @@ from testbedctl import __version__
 from testbedctl.cli import classify, dataset, describe, forecast, lab, report, runs, stress, system
 from testbedctl.cli.output import json_asked, promises_json, set_json, show_error
 from testbedctl.errors import Interrupted, TestbedError, UsageError
+from testbedctl.host import interruption
 
 PROGRAM = "testbedctl"
 READER_GONE = 128 + signal.SIGPIPE
@@ -70,7 +70,7 @@ def _below(group: Any) -> list[Any]:
 
 def main() -> None:
     """Entry point. Errors are caught here, once, and become the documented exit codes."""
-    signal.signal(signal.SIGTERM, _interrupt)  # a CI that cancels a job must find the lab cleaned up
+    interruption.listen()  # a CI that cancels a job must find the lab cleaned up
     try:
         code = command()(prog_name=PROGRAM, standalone_mode=False)
         if code == Interrupted.exit_code:  # Typer makes this of a KeyboardInterrupt
@@ -117,10 +117,6 @@ def _show_fault(error: Exception) -> None:
         traceback.print_exception(error)
     message = f"{type(error).__name__}: {error}"
     show_error(TestbedError(message, hint="this is a fault in testbedctl: report it"))
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 def _end_of_pipe(error: BrokenPipeError) -> NoReturn:

@@ -21,6 +21,7 @@ from testbedctl.experiment.noise import NoiseWatch
 from testbedctl.experiment.placement import measured_vdpis
 from testbedctl.experiment.record import Measured, Outcome, Recorder
 from testbedctl.experiment.tables import TrialTables
+from testbedctl.host import interruption
 from testbedctl.ports import Flow, Observation, Policy, Release
 from testbedctl.records.manifest import Planned
 from testbedctl.records.run import TrialWriter
@@ -119,6 +120,7 @@ class Trial:
                 generator.prepare()
                 generator.begin()
                 while not generator.poll():
+                    interruption.check()
                     time.sleep(TICK_S)
 
     def _measure(self) -> tuple[Measured, list[FlowRow]]:
@@ -130,6 +132,7 @@ class Trial:
             started_unix_s = time.time() - (time.monotonic() - began_s)
             monitor = Monitor(self._lab, self._flows)
             while not generator.poll():
+                interruption.check()
                 now_s = time.monotonic() - began_s
                 self._watch(now_s)
                 observation = monitor.look(self._actuator.shares, self._paths)

@@ -6,8 +6,35 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_asked = threading.Event()
+
+
+def listen() -> None:
+    """From now on Ctrl-C and termination raise ``KeyboardInterrupt``, and are remembered for ``check``.
+
+    A Ctrl-C that the process was told to ignore, as a shell's background jobs are, stays ignored.
+    """
+    _asked.clear()
+    signal.signal(signal.SIGTERM, _interrupt)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _interrupt)
+
+
+def check() -> None:
+    """Raise ``KeyboardInterrupt`` if one was asked for: whatever waits long looks here at each turn.
+
+    One that is raised while Python runs a finaliser is printed there and ignored, so that nothing would end.
+    """
+    if _asked.is_set():
+        raise KeyboardInterrupt
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    _asked.set()
+    raise KeyboardInterrupt
 
 
 @contextmanager

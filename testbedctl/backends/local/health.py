@@ -20,6 +20,7 @@ from testbedctl.backends.local.lab import PROMETHEUS_URL, USER_PROGRAM, Lab
 from testbedctl.backends.local.plan import MANAGEMENT, Plan, ServicePlan, vdpi_port
 from testbedctl.backends.local.probe import NotReady, ping, tcp_answers, wait_until
 from testbedctl.errors import RunFailed
+from testbedctl.host import interruption
 from testbedctl.sdn.rules import Routes
 from testbedctl.spec.testbed import Ready
 from testbedctl.telemetry import inspection
@@ -206,4 +207,8 @@ def wait_until_scraped(lab: Lab, within_s: float = 15.0) -> None:
         answered = {tuple(sorted(s.labels.items())) for s in found if s.value == 1}
         return len(answered) == targets
 
-    wait_until(scraped, "Prometheus's first scrape", time.monotonic() + within_s, partial(check_alive, lab))
+    def still_wanted() -> None:
+        interruption.check()
+        check_alive(lab)
+
+    wait_until(scraped, "Prometheus's first scrape", time.monotonic() + within_s, still_wanted)
