@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -188,7 +187,7 @@ def test_a_constant_overload_is_shared_and_nothing_is_given_back(tmp_path: Path)
         f"name: constant\nshape: {{kind: hold, rate_mbps: {rate}, duration_s: 120, step_s: 10}}\n"
     )
     run = stress(constant, "--arm", "reactive")
-    _moves_are_borne_out(run, toggles=2)
+    _only_shares_of_an_overload(run)
 
 
 @pytest.mark.usefixtures("untouched")
@@ -200,31 +199,21 @@ def test_a_swing_about_the_threshold_gives_no_ping_pong(tmp_path: Path) -> None:
     rates = [round(threshold * factor) for factor in (2, *(0.85, 1.15) * 4)]
     swing.write_text(f"name: swing\nshape: {{kind: steps, rates_mbps: {rates}, step_s: 8}}\n")
     run = stress(swing, "--arm", "reactive")
-    _moves_are_borne_out(run, toggles=1)
+    _only_shares_of_an_overload(run)
 
 
-def _moves_are_borne_out(run: Path, toggles: int) -> None:
-    """Shares while the vDPI was over its threshold, releases while both were below it; few toggles."""
+def _only_shares_of_an_overload(run: Path) -> None:
+    """At least one share, none but while the vDPI was over its threshold, and no release."""
     (arm,) = report(run)["arms"]
     moves = [d for d in arm["decisions"] if d["action"] in ("share", "release")]
-    assert moves and moves[0]["action"] == "share"
-    changes = [a["action"] != b["action"] for a, b in pairwise(moves)]
-    assert sum(changes) <= toggles
+    assert {move["action"] for move in moves} == {"share"}
     (trial,) = (run / "trials").iterdir()
-    usage = pq.read_table(trial / "vnfs.parquet").to_pylist()
+    usage = [
+        row for row in pq.read_table(trial / "vnfs.parquet").to_pylist() if row["vnf"] == "service1/vdpi"
+    ]
     for move in moves:
-        seen = {
-            vnf: max(
-                row["cpu_ratio"]
-                for row in usage
-                if row["vnf"] == vnf and move["at_s"] - SEEN_S <= row["at_s"] <= move["at_s"]
-            )
-            for vnf in ("service1/vdpi", "service2/vdpi")
-        }
-        if move["action"] == "share":
-            assert seen["service1/vdpi"] >= move["threshold"], move["reason"]
-        else:
-            assert sum(seen.values()) < 2 * move["threshold"], move["reason"]
+        seen = [r["cpu_ratio"] for r in usage if move["at_s"] - SEEN_S <= r["at_s"] <= move["at_s"]]
+        assert max(seen) >= move["threshold"], move["reason"]
 
 
 @pytest.mark.usefixtures("untouched")
